@@ -1,0 +1,97 @@
+"""What a device driver is. Third parties import this module and `protocol`, nothing else.
+
+A driver is opened by entering an async context manager and closed by leaving it; cancelling stops it. What a device
+can do are separate protocols, asked for with `isinstance`: a driver implements those that its device has. Errors leave
+a driver only as `protocol.errors`: DeviceUnreachableError (try again), DeviceRefusedError, ConfigurationError (do not).
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+
+from protocol.clock import Clock
+from protocol.messages import DeviceState, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something that a device said, with the pictures (JPEG or WebP bytes) that its record names by SHA-256."""
+
+    record: Record
+    images: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The device speaks but is not well (or well again): degraded or ok, and why in a few plain words.
+
+    Being lost is not said this way: a driver that loses its device raises DeviceUnreachableError.
+    """
+
+    status: DeviceState
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Bytes as the device sent them, for the box's own evidence ring; they do not leave the box by themselves."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command gave: data for the reply, and reports that it caused (a snapshot's event with its picture)."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    reports: tuple[Report, ...] = ()
+
+
+@runtime_checkable
+class Driver(Protocol):
+    """An open device. `device` is its name on this box, a topic level."""
+
+    device: str
+
+
+@runtime_checkable
+class Reports(Driver, Protocol):
+    """The device has something to say. The iterator ends only when the device has nothing more to say for ever."""
+
+    def reports(self) -> AsyncIterator[Report | Health | Raw]:
+        """Yield what the device says, each with the time at which it said it."""
+        ...
+
+
+@runtime_checkable
+class Obeys(Driver, Protocol):
+    """The device takes commands beyond those that every device knows."""
+
+    commands: frozenset[str]
+
+    async def obey(self, name: str, args: dict[str, Any]) -> Answer:
+        """Execute one of `commands`; raise DeviceRefusedError for wrong arguments or a device that says no."""
+        ...
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of a driver's own options: frozen, and an unknown option is an error that names it."""
+
+
+Opener = Callable[[str, Any, Clock], AbstractAsyncContextManager[Driver]]
+
+
+@dataclass(frozen=True, slots=True)
+class DriverSpec:
+    """What a driver's entry point in the group `diwang.drivers` points to.
+
+    `open` takes the device's name, the validated options and the clock.
+    """
+
+    name: str
+    summary: str
+    options: type[Options]
+    open: Opener
