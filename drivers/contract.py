@@ -8,6 +8,7 @@ a driver only as `protocol.errors`: DeviceUnreachableError (try again), DeviceRe
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -81,14 +82,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of a driver's own options: frozen, and an unknown option is an error that names it."""
 
 
-Opener = Callable[[str, Any, Clock], AbstractAsyncContextManager[Driver]]
+Opener = Callable[[str, Any, Clock, Path], AbstractAsyncContextManager[Driver]]
 
 
 @dataclass(frozen=True, slots=True)
 class DriverSpec:
     """What a driver's entry point in the group `diwang.drivers` points to.
 
-    `open` takes the device's name, the validated options and the clock.
+    `open` takes the device's name, the validated options, the clock, and the device's own folder on the box: it exists,
+    is the driver's alone, and survives restarts.
     """
 
     name: str

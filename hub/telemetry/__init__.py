@@ -1,0 +1,1 @@
+"""The telemetry store: readings and positions of all devices, embedded or on InfluxDB."""
