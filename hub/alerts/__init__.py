@@ -1,0 +1,1 @@
+"""Alerts: one per condition, raised, counted up, and brought to an end by people."""

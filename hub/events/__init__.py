@@ -1,0 +1,1 @@
+"""Events and receipts as devices reported them, each message kept."""

@@ -1,0 +1,1 @@
+"""Gateways: the boxes on site, their credentials, their state as they last said it."""

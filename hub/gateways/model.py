@@ -1,0 +1,28 @@
+"""The table of gateways."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.storage.base import Base, Json
+
+
+class Gateway(Base):
+    """A box on site. `password_digest` is the SHA-256 of a 256-bit random password; `outbox` is as it last said."""
+
+    __tablename__ = "gateway"
+
+    gateway: Mapped[str] = mapped_column(String(64), primary_key=True)
+    password_digest: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    epoch: Mapped[UUID | None]
+    online: Mapped[bool] = mapped_column(default=False)
+    state_at: Mapped[datetime | None]
+    last_seen_at: Mapped[datetime | None]
+    agent: Mapped[str] = mapped_column(String(128), default="")
+    config: Mapped[str] = mapped_column(String(4096), default="")
+    outbox: Mapped[dict[str, Any] | None] = mapped_column(Json)

@@ -1,0 +1,1 @@
+"""Unit grids: polygons that cover the district without overlap or gap."""

@@ -1,0 +1,1 @@
+"""Jobs: work that must happen after a commit, once, also when the process dies."""

@@ -1,0 +1,1 @@
+"""Media: pictures and clips, content-addressed by SHA-256."""

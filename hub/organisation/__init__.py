@@ -1,0 +1,1 @@
+"""The organisation: units, officers, and the roster that says who is on duty in which grid."""

@@ -1,0 +1,1 @@
+"""Subjects: the businesses under supervision, each with an archive that only grows."""

@@ -1,0 +1,1 @@
+"""Tasks: work orders for officers, each with the reason that made it."""
