@@ -45,6 +45,9 @@ _ENVELOPE: Final = frozenset(Batch.__struct_fields__)
 _SPAN: Final = ("from", "to")
 _json: Final = json.JSONDecoder()
 
+# msgspec lets a broken key of an object out as UnicodeDecodeError, and deep nesting as RecursionError.
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 
 @dataclass(frozen=True, slots=True)
 class RefusedRecord:
@@ -82,7 +85,7 @@ def decode_batch(payload: bytes) -> DecodedBatch:
     _bounded(payload)
     try:
         return DecodedBatch(_batches.decode(payload), {}, {}, ())
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         return _decode_record_by_record(payload)
 
 
@@ -126,7 +129,7 @@ def _decode(decoder: msgspec.json.Decoder[Message], payload: bytes) -> Message:
     _bounded(payload)
     try:
         return decoder.decode(payload)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise UndecodableMessageError(str(error), payload) from error
 
 
