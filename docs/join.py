@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 import paho.mqtt.client as mqtt
 
 host, port, gateway, password, temperature = sys.argv[1:]
-epoch = str(uuid.uuid4())
-batch_id = str(uuid.uuid4())
+epoch, batch_id = str(uuid.uuid4()), str(uuid.uuid4())
 acknowledged = threading.Event()
 
 
@@ -18,25 +17,22 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def state(*, online: bool) -> str:
-    return json.dumps({"gateway": gateway, "epoch": epoch, "online": online, "at": now(), "agent": "join.py"})
-
-
 def on_message(client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
     if batch_id in json.loads(message.payload)["batches"]:
         acknowledged.set()
 
 
+state = {"gateway": gateway, "epoch": epoch, "at": now(), "agent": "join.py"}
 reading = {"kind": "reading", "device": "fridge-1", "at": now(), "values": {"temperature_c": float(temperature)}}
 batch = {"id": batch_id, "gateway": gateway, "epoch": epoch, "seq": 1, "sent_at": now(), "records": [reading]}
 client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=gateway, protocol=mqtt.MQTTv311)
 client.username_pw_set(gateway, password)
-client.will_set(f"diwang/v1/{gateway}/up/state", state(online=False), qos=1, retain=True)
+client.will_set(f"diwang/v1/{gateway}/up/state", json.dumps({**state, "online": False}), qos=1, retain=True)
 client.on_message = on_message
 client.on_connect = lambda client, *_: client.subscribe(f"diwang/v1/{gateway}/down/ack", qos=1)
 client.connect(host, int(port))
 client.loop_start()
-client.publish(f"diwang/v1/{gateway}/up/state", state(online=True), qos=1, retain=True)
+client.publish(f"diwang/v1/{gateway}/up/state", json.dumps({**state, "online": True}), qos=1, retain=True)
 for _ in range(10):  # at least once, unchanged, until the hub says that it has it
     client.publish(f"diwang/v1/{gateway}/up/batch", json.dumps(batch), qos=1)
     if acknowledged.wait(timeout=3):
