@@ -6,7 +6,7 @@ Two stores serve: DuckDB embedded, InfluxDB beside the hub. One contract suite h
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
 import pyarrow as pa
@@ -75,7 +75,8 @@ class Sample(NamedTuple):
     value: Scalar
 
 
-class Bucket(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Bucket:
     """A step of a downsampled numeric series; `at` is the start of the step, aligned to 1970-01-01 UTC."""
 
     at: datetime
@@ -108,6 +109,20 @@ class Retention:
     readings: tuple[SeriesClass, ...]
     positions: timedelta
     batches: timedelta
+
+
+EXPORTED: Final = pa.schema(
+    [
+        pa.field("gateway", pa.string()),
+        pa.field("device", pa.string()),
+        pa.field("name", pa.string()),
+        pa.field("at", pa.timestamp("us", "UTC")),
+        pa.field("number", pa.float64()),
+        pa.field("text", pa.string()),
+        pa.field("received_at", pa.timestamp("us", "UTC")),
+    ]
+)
+"""What an export yields: `number` is null for texts and 1 or 0 for flags, `text` is null for all others."""
 
 
 class TelemetryStore(Protocol):
@@ -144,7 +159,7 @@ class TelemetryStore(Protocol):
     def export(
         self, gateway: str | None, device: str | None, since: datetime, until: datetime
     ) -> AsyncIterator[pa.RecordBatch]:
-        """Yield readings as Arrow batches: gateway, device, name, at, number, text, received_at."""
+        """Yield readings with since <= at < until as Arrow batches of the schema EXPORTED, in order of time."""
         ...
 
     async def retain(self, retention: Retention, now: datetime) -> int:
