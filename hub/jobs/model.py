@@ -11,7 +11,11 @@ from hub.storage.base import Base, Json
 
 
 class Job(Base):
-    """Work to be done after a commit, claimed by lease. `state` is waiting, done or dead (given up, kept)."""
+    """Work to be done after a commit. `state` is waiting, done or dead (given up, kept).
+
+    `due_at` is when it may be claimed next: a claim moves it to the end of the lease, a failure to the next try.
+    `tries` counts the claims, and so tells a worker that was too slow from the one that took over.
+    """
 
     __tablename__ = "job"
     __table_args__ = (Index("ix_job_state_due", "state", "due_at"),)
@@ -22,7 +26,6 @@ class Job(Base):
     payload: Mapped[dict[str, Any]] = mapped_column(Json)
     created_at: Mapped[datetime]
     due_at: Mapped[datetime]
-    lease_until: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(default=0)
     state: Mapped[str] = mapped_column(String(16), default="waiting")
     finished_at: Mapped[datetime | None]
