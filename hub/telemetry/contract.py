@@ -111,17 +111,16 @@ class Retention:
     batches: timedelta
 
 
-EXPORTED: Final = pa.schema(
-    [
-        pa.field("gateway", pa.string()),
-        pa.field("device", pa.string()),
-        pa.field("name", pa.string()),
-        pa.field("at", pa.timestamp("us", "UTC")),
-        pa.field("number", pa.float64()),
-        pa.field("text", pa.string()),
-        pa.field("received_at", pa.timestamp("us", "UTC")),
-    ]
-)
+_EXPORTED: Final[dict[str, pa.DataType]] = {
+    "gateway": pa.string(),
+    "device": pa.string(),
+    "name": pa.string(),
+    "at": pa.timestamp("us", "UTC"),
+    "number": pa.float64(),
+    "text": pa.string(),
+    "received_at": pa.timestamp("us", "UTC"),
+}
+EXPORTED: Final = pa.schema(_EXPORTED)
 """What an export yields: `number` is null for texts and 1 or 0 for flags, `text` is null for all others."""
 
 

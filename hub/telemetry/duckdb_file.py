@@ -40,10 +40,16 @@ class DuckDBFile:
     """One open file. Cursors are independent connections: readers neither block the writer nor each other."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
+        """Open or create the file; raise ConfigurationError when it is in use by another process or no such file."""
         self._path = path
         self._limits = limits
         self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
-        self._database = self._opened()
+        try:
+            self._database = self._opened()
+        except duckdb.Error as error:
+            in_use = isinstance(error, duckdb.IOException) and "lock" in str(error)
+            reason = "it is in use, and a DuckDB file belongs to one process" if in_use else str(error)
+            raise ConfigurationError(f"{path} cannot be opened: {reason}") from error
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Return a new connection for one thread; close it after use."""
@@ -55,7 +61,8 @@ class DuckDBFile:
     def reopen(self) -> None:
         """Close and open again: after a fatal error (a full disk while committing) DuckDB refuses everything else."""
         self.close()
-        self._database = self._opened()
+        with translated():
+            self._database = self._opened()
 
     def close(self) -> None:
         """Write what is still in the log into the file and let go of it; queries under way fail."""
@@ -75,16 +82,8 @@ class DuckDBFile:
             # A late batch of many gateways asks for many ids at once; up to here each id alone selects row groups.
             "dynamic_or_filter_threshold": 1_000,
         }
-        try:
-            database = duckdb.connect(self._path, config=settings)
-            database.execute(SCHEMA)
-        except duckdb.IOException as error:
-            if "lock" in str(error):
-                reason = f"{self._path} is in use: a DuckDB file belongs to one process; scale out on InfluxDB"
-                raise ConfigurationError(reason) from error
-            raise StoreUnavailableError(str(error)) from error
-        except duckdb.Error as error:
-            raise ConfigurationError(f"{self._path} cannot be opened as a telemetry store: {error}") from error
+        database = duckdb.connect(self._path, config=settings)
+        database.execute(SCHEMA)
         return database
 
 

@@ -54,8 +54,12 @@ def newest(cursor: duckdb.DuckDBPyConnection) -> tuple[Newest, int]:
 def known_batches(cursor: duckdb.DuckDBPyConnection, offered: pa.Table) -> set[BatchKey]:
     """Return which of the offered batches (gateway, epoch, id) are stored."""
     cursor.register("offered", offered)
-    found = _rows(cursor, "SELECT gateway, epoch, id FROM batch SEMI JOIN offered USING (gateway, epoch, id)")
-    return set(found)
+    # What is offered is cast, not what is stored: a bare column lets its row groups be ruled out by their bounds.
+    query = """
+        SELECT gateway, epoch, id FROM batch
+        SEMI JOIN (SELECT gateway, epoch::UUID AS epoch, id::UUID AS id FROM offered) USING (gateway, epoch, id)
+    """
+    return set(_rows(cursor, query))
 
 
 def last(catalogue: Catalogue, values: Newest, gateway: str | None, device: str | None) -> list[LastValue]:

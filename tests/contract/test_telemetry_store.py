@@ -287,7 +287,7 @@ async def test_events_and_receipts_are_passed_over(store: TelemetryStore) -> Non
 
 
 async def test_unknown_fields_do_no_harm(store: TelemetryStore) -> None:
-    extras = {0: {"battery": {"mv": 3700}}, 2: {"note": 'a "quoted" \\ 注'}, 1: {"x": None}}
+    extras: dict[int, dict[str, Any]] = {0: {"battery": {"mv": 3700}}, 2: {"note": 'a "quoted" \\ 注'}, 1: {"x": None}}
     event = Event(device="c", at=T0, type="t", severity=Severity.INFO, id=uuid7(), state=EventState.INSTANT)
     position = Position(device="van-7", at=T0, latitude=1, longitude=2)
     await store.commit([arrival(reading(1, temperature_c=1, door_open=True), event, position, extras=extras)])
