@@ -8,7 +8,7 @@ objects", EDBT 2004), with a window that never outlasts `max_interval_s`.
 
 **What the hub may rely on.** While a unit moves (it left the dead band around its last sent fix), a fix comes at least
 every `moving_interval_s`; at rest, every `max_interval_s`. So a rule such as "six consecutive fixes outside the grid"
-sees its six fixes within a minute of a unit that walks, but six minutes of a unit that stands: the hub has to reason on
+sees its six fixes within a minute of a unit that walks, but within six of a unit that stands: the hub has to reason on
 the time that the fixes span ("six fixes or 60 s"), never on their number alone. The last fix before a silence longer
 than `max_interval_s` and the first after it are both sent, so that a silence is never read as slow movement.
 """
@@ -33,7 +33,7 @@ class Thinning:
     dead_band_m: float = 10.0
     turn_deg: float = 30.0
     turning_mps: float = 2.0
-    moving_interval_s: float = 10.0
+    moving_interval_s: float = 5.0
     max_interval_s: float = 60.0
 
 

@@ -1,0 +1,1 @@
+"""The demonstration: a sample district on this machine, with devices that speak real bytes."""
