@@ -1,0 +1,1 @@
+"""The web: the command-centre page, in Chinese and English, without anything from outside."""

@@ -1,0 +1,71 @@
+"""The pages: logging in, and the command centre. What they show comes from the API like everybody's."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import jinja2
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from hub.api.access import cookie_name
+from hub.parts import PartsHere
+from hub.web.language import COOKIE, LANGUAGES, language_of, words
+from protocol.errors import RefusedRequestError
+
+HERE: Final = Path(__file__).parent
+VERSION: Final = version("diwang")
+_YEAR_S: Final = 365 * 86_400
+
+router = APIRouter(include_in_schema=False)
+static_files = StaticFiles(directory=HERE / "static")
+
+_pages: Final = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(HERE / "templates"),
+    undefined=jinja2.StrictUndefined,
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@router.get("/")
+async def command_centre(request: Request, parts: PartsHere) -> Response:
+    """The command centre, for who has logged in."""
+    cookie = request.cookies.get(cookie_name(parts))
+    if cookie is None or await parts.keys.caller_with_session(cookie) is None:
+        return RedirectResponse("/login", status_code=303)
+    return _page(request, "command_centre.html")
+
+
+@router.get("/login")
+async def login_page(request: Request) -> Response:
+    """Where a browser hands in its key."""
+    return _page(request, "login.html")
+
+
+@router.get("/words/{language}.json")
+async def catalogue(language: str) -> Response:
+    """Return the words that the scripts show."""
+    if language not in LANGUAGES:
+        raise RefusedRequestError("web.unknown_language", f"there is no language {language!r}", status=404)
+    return JSONResponse(words(language), headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/language/{language}")
+async def choose_language(language: str) -> Response:
+    """Remember the language and go back to the command centre."""
+    if language not in LANGUAGES:
+        raise RefusedRequestError("web.unknown_language", f"there is no language {language!r}", status=404)
+    response = RedirectResponse("/", status_code=303)
+    response.set_cookie(COOKIE, language, max_age=_YEAR_S, samesite="strict", httponly=True)
+    return response
+
+
+def _page(request: Request, template: str) -> HTMLResponse:
+    language = language_of(request)
+    html = _pages.get_template(template).render(
+        language=language, languages=LANGUAGES, words=words(language), version=VERSION
+    )
+    return HTMLResponse(html, headers={"Cache-Control": "no-store", "Vary": "Cookie, Accept-Language"})

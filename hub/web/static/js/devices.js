@@ -1,0 +1,36 @@
+// Device health, as a table: the same that the map shows, for who cannot see it.
+
+import { all } from "./api.js";
+import { element } from "./element.js";
+import { age, at, words } from "./words.js";
+
+const ORDER = ["lost", "degraded", "stopped", "ok"];
+
+const body = document.getElementById("device-list");
+const empty = document.getElementById("no-devices");
+const count = document.getElementById("device-count");
+
+let devices = [];
+
+export async function load() {
+  devices = await all("/devices");
+  return devices;
+}
+
+export function draw(belongs) {
+  devices.sort((one, other) => ORDER.indexOf(one.status) - ORDER.indexOf(other.status) || one.device.localeCompare(other.device));
+  count.textContent = String(devices.length);
+  empty.hidden = devices.length > 0;
+  body.replaceChildren(
+    ...devices.map((device) =>
+      element(
+        "tr",
+        { "data-device": device.device },
+        element("th", { scope: "row", class: "name" }, device.device, element("small", { class: "muted" }, device.gateway)),
+        element("td", { class: "status" }, element("i", { class: `dot ${device.status}` }), words(`status.${device.status}`), device.detail ? element("small", {}, device.detail) : ""),
+        element("td", {}, belongs(device)),
+        element("td", { class: "seen", title: device.last_seen_at ? at(device.last_seen_at) : "" }, device.last_seen_at ? age(device.last_seen_at) : words("devices.never")),
+      ),
+    ),
+  );
+}
