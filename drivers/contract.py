@@ -78,6 +78,15 @@ class Obeys(Driver, Protocol):
         ...
 
 
+@runtime_checkable
+class Releases(Driver, Protocol):
+    """The device wants to know what the box has safe: it may keep its own copy until then."""
+
+    def release(self, count: int) -> None:
+        """Hear that the first `count` reports since opening are on the box's disk. Must not block."""
+        ...
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of a driver's own options: frozen, and an unknown option is an error that names it."""
 

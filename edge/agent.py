@@ -1,0 +1,153 @@
+"""The agent, put together: devices on one side, the hub on the other, the outbox between them."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import msgspec
+
+from edge import commands, shelf
+from edge.board import Board
+from edge.commands import Commands
+from edge.config import Config, Secret
+from edge.health import Health, disk_free
+from edge.hub_clock import HubClock
+from edge.intake import Intake
+from edge.notify import Notifier
+from edge.outbox import Limits, Outbox, store_file
+from edge.store import Store
+from edge.supervisor import Supervisor
+from edge.uplink import Uplink
+from protocol import logs
+from protocol.clock import Clock
+from protocol.messages import State
+
+_CLOSE_WITHIN_S: Final = 5.0
+
+log = logs.get(__name__)
+
+
+class Agent:
+    """One box. `run` it; `stop` ends it cleanly. `restart_asked` tells afterwards whether it should begin anew."""
+
+    def __init__(
+        self, config: Config, secret: Secret, tls: ssl.SSLContext | None, clock: Clock, notifier: Notifier
+    ) -> None:
+        self.restart_asked = False
+        self._config = config
+        self._secret = secret
+        self._tls = tls
+        self._clock = clock
+        self._notifier = notifier
+        self._stopped = asyncio.Event()
+        self._agent = _version()
+
+    def stop(self) -> None:
+        """Close the devices, keep what they still say, say offline, and return from `run`."""
+        self._stopped.set()
+
+    async def run(self) -> None:
+        """Run until stopped. Raises StoreUnavailableError when the outbox cannot be opened, and any bug as it is."""
+        config, clock = self._config, self._clock
+        group_s = config.outbox.group_commit_ms / 1000
+        schema = shelf.SCHEMA + commands.SCHEMA
+        async with Store(store_file(config.data), schema, clock, group_s=group_s) as store:
+            outbox = await Outbox(store, config.gateway.id, _limits(config), clock).load()
+            intake = Intake(outbox)
+            board = Board(((name, device.driver) for name, device in config.devices.items()), clock)
+            supervisor = Supervisor(config, board, intake, clock)
+            hub_clock = HubClock(clock)
+
+            async def state(*, online: bool) -> State:
+                return await self._state(outbox, board, online=online)
+
+            async def tell_status(_: Mapping[str, Any]) -> dict[str, Any]:
+                status: dict[str, Any] = msgspec.to_builtins(await state(online=True))
+                return status
+
+            async def restart(args: Mapping[str, Any]) -> dict[str, Any]:
+                if args["device"] is None:
+                    self.restart_asked = True
+                    self.stop()
+                else:
+                    supervisor.restart(args["device"])
+                return {}
+
+            orders = Commands(
+                store,
+                clock,
+                hub_clock,
+                device=supervisor.device,
+                orders={"restart": restart, "status": tell_status},
+                keep=intake.keep,
+            )
+            uplink = Uplink(
+                config,
+                self._secret,
+                self._tls,
+                outbox=outbox,
+                commands=orders,
+                hub_clock=hub_clock,
+                clock=clock,
+                state=state,
+                changed=board.changed,
+            )
+            health = Health(config, outbox, intake, hub_clock, clock)
+            async with asyncio.TaskGroup() as parts:
+                inner = (
+                    parts.create_task(intake.run(), name="intake"),
+                    parts.create_task(uplink.run(), name="uplink"),
+                    parts.create_task(orders.run(), name="commands"),
+                    parts.create_task(health.run(), name="health"),
+                    parts.create_task(self._notifier.feed_watchdog(outbox.status), name="watchdog"),
+                )
+                devices = parts.create_task(supervisor.run(), name="devices")
+                log.info("agent_started", gateway=config.gateway.id, devices=len(config.devices), version=self._agent)
+                self._notifier.ready()
+                await self._stopped.wait()
+                self._notifier.stopping()
+                await _close(devices, intake)
+                for part in inner:
+                    part.cancel()
+        log.info("agent_stopped")
+
+    async def _state(self, outbox: Outbox, board: Board, *, online: bool) -> State:
+        status = msgspec.structs.replace(await outbox.status(), bytes_free=disk_free(self._config.data))
+        return State(
+            gateway=self._config.gateway.id,
+            epoch=outbox.epoch,
+            online=online,
+            at=self._clock.now(),
+            agent=self._agent,
+            devices=board.statuses,
+            outbox=status,
+        )
+
+
+async def _close(devices: asyncio.Task[None], intake: Intake) -> None:
+    """Close the devices and keep what they have said; a driver that does not end is left behind."""
+    devices.cancel()
+    await asyncio.wait((devices,), timeout=_CLOSE_WITHIN_S)
+    try:
+        async with asyncio.timeout(_CLOSE_WITHIN_S):
+            await intake.drain()
+    except TimeoutError:
+        log.critical("not_everything_was_kept", reason="the outbox takes nothing")
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(
+        max_bytes=config.outbox.max_bytes,
+        max_age_s=config.outbox.max_age_h * 3600,
+        batch_records=config.uplink.batch_records,
+        batch_bytes=config.uplink.batch_bytes,
+    )
+
+
+def _version() -> str:
+    try:
+        return version("diwang")
+    except PackageNotFoundError:
+        return "unpackaged"

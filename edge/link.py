@@ -1,0 +1,86 @@
+"""One MQTT 3.1.1 connection to the hub's broker. The library's errors end here."""
+
+import logging
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import aiomqtt
+
+from edge.config import Config, Hub, Secret
+from protocol import topics
+from protocol.errors import ConfigurationError, UplinkUnavailableError
+
+_REFUSED: Final = 0x80  # MQTT 3.1.1 section 3.9.3
+_LIBRARY_LOG: Final = logging.getLogger("edge.link.mqtt")
+_LIBRARY_LOG.setLevel(logging.ERROR)  # it warns of a dozen publications under way, which is what a window is
+
+
+class Link:
+    """An open connection. Every method raises UplinkUnavailableError when the broker does not answer in time."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self._client = client
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish with QoS 1; on return the broker has it, which says nothing about the hub."""
+        try:
+            await self._client.publish(topic, payload, qos=1, retain=retain)
+        except (aiomqtt.MqttError, ValueError) as error:
+            raise UplinkUnavailableError(str(error)) from error
+
+    async def messages(self) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield topic and payload of what arrives, until the link breaks."""
+        try:
+            async for message in self._client.messages:
+                payload = message.payload
+                yield str(message.topic), payload if isinstance(payload, bytes) else b""
+        except aiomqtt.MqttError as error:
+            raise UplinkUnavailableError(str(error)) from error
+
+
+@asynccontextmanager
+async def connect(config: Config, secret: Secret, tls: ssl.SSLContext | None, will: bytes) -> AsyncIterator[Link]:
+    """Connect with a clean session, subscribe to this gateway's `down` branch, and disconnect at the end.
+
+    `will` is what the broker publishes, retained, on the state topic when the link breaks.
+    """
+    gateway = config.gateway.id
+    host, port, _ = config.broker
+    try:
+        async with aiomqtt.Client(
+            host,
+            port,
+            identifier=gateway,
+            username=config.hub.username or gateway,
+            password=secret.reveal() or None,
+            tls_context=tls,
+            will=aiomqtt.Will(topics.state(gateway), will, qos=1, retain=True),
+            clean_session=True,
+            keepalive=config.hub.keepalive_s,
+            timeout=config.uplink.timeout_s,
+            max_inflight_messages=4 * config.uplink.window,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+            logger=_LIBRARY_LOG,
+        ) as client:
+            granted = await client.subscribe([(topics.ack(gateway), 1), (topics.command(gateway), 1)])
+            if any((code if isinstance(code, int) else code.value) >= _REFUSED for code in granted):
+                raise UplinkUnavailableError("the broker refuses the subscription to the gateway's own branch")
+            yield Link(client)
+    except (aiomqtt.MqttError, ValueError) as error:
+        raise UplinkUnavailableError(str(error)) from error
+
+
+def tls_context(hub: Hub, *, tls: bool) -> ssl.SSLContext | None:
+    """Return the TLS settings, None for a plain connection; raise ConfigurationError for files that do not serve."""
+    if not tls:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=hub.ca_file or None)
+        if hub.cert_file:
+            context.load_cert_chain(hub.cert_file, hub.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"hub: the certificates cannot be used: {error}") from error
+    return context

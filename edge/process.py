@@ -1,0 +1,73 @@
+"""The agent's process: `python -m edge.process --config site.toml [--check]`.
+
+Exit codes: 0 stopped on purpose, 1 a bug, 2 a mistake in the configuration, 3 the outbox cannot be opened.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import ssl
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from edge import config as configuration
+from edge.agent import Agent
+from edge.config import Config, Secret
+from edge.link import tls_context
+from edge.notify import Notifier
+from protocol import logs
+from protocol.clock import SystemClock
+from protocol.errors import ConfigurationError, StoreUnavailableError
+
+EXIT_CONFIGURATION: Final = 2
+EXIT_STORE: Final = 3
+
+log = logs.get(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the agent, or check its configuration, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="diwang edge run", description="The edge agent of one box.")
+    parser.add_argument("--config", type=Path, required=True, help="TOML file of the box")
+    parser.add_argument("--check", action="store_true", help="only check the file and its drivers' options")
+    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    options = parser.parse_args(arguments)
+    try:
+        config = configuration.load(options.config)
+        secret = configuration.password(config.hub)
+        tls = tls_context(config.hub, tls=config.broker[2])
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - for the person at the terminal
+        return EXIT_CONFIGURATION
+    if options.check:
+        print(f"{options.config}: fine, {len(config.devices)} devices")  # noqa: T201 - the same
+        return 0
+    logs.configure(program="edge", level=options.log_level)
+    try:
+        restart = asyncio.run(_run(config, secret, tls))
+    except StoreUnavailableError as error:
+        log.critical("outbox_cannot_be_opened", reason=str(error))
+        return EXIT_STORE
+    except Exception:  # the top of the process: a bug stops it, loudly
+        log.critical("agent_failed", exc_info=True)
+        return 1
+    if restart:
+        command = [sys.executable, "-m", "edge.process", *(arguments or sys.argv[1:])]
+        os.execv(sys.executable, command)  # noqa: S606 - this program again
+    return 0
+
+
+async def _run(config: Config, secret: Secret, tls: ssl.SSLContext | None) -> bool:
+    agent = Agent(config, secret, tls, SystemClock(), Notifier())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, agent.stop)
+    await agent.run()
+    return agent.restart_asked
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""Every device runs on its own: one that fails is tried again, later and later, and never troubles another."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Final
+
+from drivers import registry
+from drivers.contract import Driver, Health, Raw, Releases, Report, Reports
+from edge.backoff import delays
+from edge.board import Board
+from edge.config import Config, Device
+from edge.intake import Intake
+from edge.ring import Ring
+from edge.thinning import Thinner
+from protocol import logs
+from protocol.clock import Clock
+from protocol.errors import DeviceUnreachableError, DiwangError, PermanentError
+from protocol.messages import DeviceState, Position
+
+_STEADY_AFTER_S: Final = 60.0
+_RING_FOLDER: Final = "raw"
+
+log = logs.get(__name__)
+
+
+@dataclass(slots=True)
+class _Slot:
+    """A device's place: its driver while it is open, and the means to interrupt it."""
+
+    driver: Driver | None = None
+    interruption: asyncio.Timeout | None = None
+
+
+class Supervisor:
+    """Opens the devices of the configuration, keeps them open, and hands on what they say."""
+
+    def __init__(self, config: Config, board: Board, intake: Intake, clock: Clock) -> None:
+        self._config = config
+        self._board = board
+        self._intake = intake
+        self._clock = clock
+        self._slots = {device: _Slot() for device in config.devices}
+
+    async def run(self) -> None:
+        """Keep all devices running until cancelled."""
+        async with asyncio.TaskGroup() as devices:
+            for name, device in self._config.devices.items():
+                devices.create_task(self._keep(name, device), name=f"device {name}")
+
+    def device(self, name: str) -> Driver | None:
+        """Return an open device, None for an unknown name; raise DeviceUnreachableError when it is not open now."""
+        slot = self._slots.get(name)
+        if slot is None:
+            return None
+        if slot.driver is None:
+            raise DeviceUnreachableError(f"{name} is not reached at the moment")
+        return slot.driver
+
+    def restart(self, name: str) -> None:
+        """Close a device and open it again at once; raise DeviceUnreachableError for an unknown name."""
+        slot = self._slots.get(name)
+        if slot is None or slot.interruption is None:
+            raise DeviceUnreachableError(f"there is no device {name!r} to restart")
+        slot.interruption.reschedule(0)
+
+    async def _keep(self, name: str, device: Device) -> None:
+        slot = self._slots[name]
+        chance = Random()  # noqa: S311 - spreads attempts
+        waits = delays(chance)
+        while True:
+            opened_at = self._clock.monotonic()
+            try:
+                async with asyncio.timeout(None) as slot.interruption:
+                    retry = await self._attempt(name, device, slot)
+                    if self._clock.monotonic() - opened_at > _STEADY_AFTER_S:
+                        waits = delays(chance)
+                    # A device that is stopped for good waits for the order to restart.
+                    await (asyncio.sleep(next(waits)) if retry else asyncio.Event().wait())
+            except TimeoutError:
+                waits = delays(chance)
+                log.info("device_restarts", device=name)
+
+    async def _attempt(self, name: str, device: Device, slot: _Slot) -> bool:
+        """Run the device as long as it goes; return whether to try again."""
+        try:
+            await self._session(name, device, slot)
+        except PermanentError as error:
+            self._board.note(name, DeviceState.STOPPED, str(error))
+            return False
+        except DiwangError as error:
+            self._board.note(name, DeviceState.LOST, str(error))
+            return True
+        except Exception as error:  # the border of a plug-in: a driver's bug must not stop the box
+            log.exception("driver_failed", device=name, driver=device.driver)
+            self._board.note(name, DeviceState.LOST, f"the driver failed: {type(error).__name__}: {error}")
+            return True
+        self._board.note(name, DeviceState.STOPPED, "it has nothing more to say")
+        return False
+
+    async def _session(self, name: str, device: Device, slot: _Slot) -> None:
+        folder = self._config.data / "devices" / name
+        async with registry.open_driver(device.driver, name, device.options, self._clock, folder) as driver:
+            slot.driver = driver
+            try:
+                if isinstance(driver, Reports):
+                    await self._listen(name, device, driver)
+                else:
+                    self._board.note(name, DeviceState.OK)
+                    await asyncio.Event().wait()
+            finally:
+                slot.driver = None
+
+    async def _listen(self, name: str, device: Device, driver: Reports) -> None:
+        thinner = Thinner(self._config.positions.thinning()) if device.thin else None
+        ring = Ring(self._config.data / "devices" / name / _RING_FOLDER, device.raw_ring_bytes)
+        taken = 0
+        heard = False
+        try:
+            async for item in driver.reports():
+                if isinstance(item, Health):
+                    self._board.note(name, item.status, item.detail)
+                elif not heard:
+                    self._board.note(name, DeviceState.OK)
+                heard = True
+                if isinstance(item, Raw):
+                    ring.write(self._clock.now(), item.payload)
+                elif isinstance(item, Report):
+                    taken += 1
+                    safe = partial(_release, driver, taken) if isinstance(driver, Releases) else None
+                    await self._hand_on(item, thinner, safe)
+        finally:
+            ring.close()
+            for position in thinner.flush() if thinner else ():
+                await self._intake.put(Report(position))
+
+    async def _hand_on(self, report: Report, thinner: Thinner | None, safe: Callable[[], None] | None) -> None:
+        if thinner is None or not isinstance(report.record, Position):
+            await self._intake.put(report, safe)
+            return
+        for position in thinner.take(report.record):
+            await self._intake.put(Report(position), safe)
+
+
+def _release(driver: Releases, count: int) -> None:
+    try:
+        driver.release(count)
+    except Exception:  # the border of a plug-in: a driver's bug must not stop the box
+        log.exception("driver_failed", device=driver.device)

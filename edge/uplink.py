@@ -1,0 +1,222 @@
+"""From the outbox to the hub, and back: batches up, acknowledgements and commands down.
+
+Two lanes share a connection. The live lane carries what has just been said, the backlog lane what had to wait, each
+with a window of unacknowledged batches of its own, so that a day of outage does not make the present late. A batch is
+published until the hub itself has acknowledged it; the broker's word counts for nothing. While the hub is silent only
+the oldest batch is repeated, as a knock on the door; when it opens, the others follow.
+"""
+
+import asyncio
+import ssl
+from random import Random
+from typing import Final, Protocol
+
+from edge.backoff import delays
+from edge.commands import Commands
+from edge.config import Config, Secret
+from edge.hub_clock import HubClock
+from edge.link import Link, connect
+from edge.outbox import Lane, Outbox, SealedBatch
+from protocol import codec, logs, topics
+from protocol.clock import Clock
+from protocol.errors import StoreUnavailableError, TransientError, UndecodableMessageError
+from protocol.messages import Ack, State
+
+_STEADY_AFTER_S: Final = 30.0
+_STATE_EVERY_S: Final = 60.0
+_FAREWELL_S: Final = 2.0
+
+log = logs.get(__name__)
+
+
+class Tell(Protocol):
+    """Gives the present state of the gateway."""
+
+    async def __call__(self, *, online: bool) -> State: ...
+
+
+class Uplink:
+    """The box's side of the wire. `state` gives the present State, `changed` is set when it should be told."""
+
+    def __init__(
+        self,
+        config: Config,
+        secret: Secret,
+        tls: ssl.SSLContext | None,
+        *,
+        outbox: Outbox,
+        commands: Commands,
+        hub_clock: HubClock,
+        clock: Clock,
+        state: Tell,
+        changed: asyncio.Event,
+    ) -> None:
+        self.online = False
+        self._config = config
+        self._secret = secret
+        self._tls = tls
+        self._outbox = outbox
+        self._commands = commands
+        self._hub_clock = hub_clock
+        self._clock = clock
+        self._state = state
+        self._changed = changed
+        self._gateway = config.gateway.id
+        self._flights: dict[str, asyncio.Event] = {}
+        self._hub_heard_at = 0.0
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled; say offline at the end."""
+        chance = Random()  # noqa: S311 - to spread reconnections, not to hide anything
+        waits = delays(chance, first_s=0.5, most_s=5.0)
+        lost = False
+        while True:
+            connected_at = self._clock.monotonic()
+            try:
+                await self._session()
+            except* TransientError as group:
+                reason = _first_reason(group)
+            if self._clock.monotonic() - connected_at > _STEADY_AFTER_S:
+                waits = delays(chance, first_s=0.5, most_s=5.0)
+                lost = False
+            if not lost:
+                log.warning("uplink_lost", reason=reason)
+                lost = True
+            await asyncio.sleep(next(waits))
+
+    async def _session(self) -> None:
+        will = codec.encode(await self._state(online=False))
+        async with connect(self._config, self._secret, self._tls, will) as link:
+            log.info("uplink_connected", broker=self._config.hub.broker)
+            self.online = True
+            self._flights.clear()
+            try:
+                async with asyncio.TaskGroup() as parts:
+                    parts.create_task(self._listen(link), name="listen")
+                    parts.create_task(self._tell_state(link), name="state")
+                    parts.create_task(self._reply(link), name="reply")
+                    parts.create_task(self._carry_live(link, parts), name="live")
+                    parts.create_task(self._carry_backlog(link, parts), name="backlog")
+            except asyncio.CancelledError:
+                await self._say_farewell(link)
+                raise
+            finally:
+                self.online = False
+
+    async def _carry_live(self, link: Link, parts: asyncio.TaskGroup) -> None:
+        room = asyncio.Semaphore(self._config.uplink.window)
+        linger_s = self._config.uplink.linger_ms / 1000
+        while True:
+            await room.acquire()
+            batch = await self._outbox.take(Lane.LIVE)
+            parts.create_task(self._deliver(link, batch, room))
+            if linger_s:
+                await asyncio.sleep(linger_s)
+
+    async def _carry_backlog(self, link: Link, parts: asyncio.TaskGroup) -> None:
+        """Bring first what was under way when the last link broke, then what had no chance to leave yet."""
+        room = asyncio.Semaphore(self._config.uplink.window)
+        for number in await self._outbox.outstanding():
+            await room.acquire()
+            if (batch := await self._outbox.sealed(number)) is not None:
+                parts.create_task(self._deliver(link, batch, room))
+        for digest in await self._outbox.images_left():
+            await self._deliver_image(link, digest)
+        while True:
+            await room.acquire()
+            batch = await self._outbox.take(Lane.BACKLOG)
+            parts.create_task(self._deliver(link, batch, room))
+
+    async def _deliver(self, link: Link, batch: SealedBatch | None, room: asyncio.Semaphore) -> None:
+        """Publish a batch, its pictures first, until the hub has answered for all of them."""
+        number, pictures = (batch.id, batch.images) if batch else (None, ())
+        while batch is not None:
+            for digest in batch.images:
+                await self._publish_image(link, digest)
+            if await self._answered(link, str(batch.id), topics.batch(self._gateway), batch.payload):
+                break
+            log.info("batch_goes_again", batch=str(number), seq=batch.seq)
+            batch = await self._outbox.sealed(batch.id)
+        room.release()
+        for digest in pictures:
+            await self._deliver_image(link, digest)
+
+    async def _deliver_image(self, link: Link, digest: str) -> None:
+        while (image := await self._outbox.image(digest)) is not None:
+            if await self._answered(link, digest, topics.image(self._gateway, digest), image):
+                break
+
+    async def _publish_image(self, link: Link, digest: str) -> None:
+        if (image := await self._outbox.image(digest)) is not None:
+            await link.publish(topics.image(self._gateway, digest), image)
+
+    async def _answered(self, link: Link, key: str, topic: str, payload: bytes) -> bool:
+        """Publish once and wait for the hub's answer; return False when it is this message's turn to be repeated."""
+        answered = self._flights.setdefault(key, asyncio.Event())
+        await link.publish(topic, payload)
+        published_at = self._clock.monotonic()
+        while True:
+            try:
+                async with asyncio.timeout(self._config.uplink.ack_timeout_s):
+                    await answered.wait()
+            except TimeoutError:
+                if self._hub_heard_at > published_at or next(iter(self._flights)) == key:
+                    return False
+            else:
+                self._flights.pop(key, None)
+                return True
+
+    async def _listen(self, link: Link) -> None:
+        ack_topic = topics.ack(self._gateway)
+        async for topic, payload in link.messages():
+            try:
+                if topic == ack_topic:
+                    await self._hear(codec.decode_ack(payload))
+                else:
+                    self._commands.offer(codec.decode_command(payload))
+            except UndecodableMessageError as error:
+                log.warning("message_from_the_hub_not_understood", topic=topic, reason=error.reason)
+            except StoreUnavailableError as error:
+                # The batch stays and goes again; the hub will acknowledge it again.
+                log.warning("acknowledgement_not_kept", reason=str(error))
+
+    async def _hear(self, ack: Ack) -> None:
+        self._hub_clock.hear(ack.hub_at)
+        self._hub_heard_at = self._clock.monotonic()
+        for refusal in ack.refused:
+            log.error("refused_by_the_hub", id=refusal.id, reason=refusal.reason)
+        await self._outbox.settle(ack)
+        for key in (*map(str, ack.batches), *ack.images, *(refusal.id for refusal in ack.refused)):
+            if flight := self._flights.get(key):
+                flight.set()
+
+    async def _tell_state(self, link: Link) -> None:
+        while True:
+            self._changed.clear()
+            await link.publish(topics.state(self._gateway), codec.encode(await self._state(online=True)), retain=True)
+            try:
+                async with asyncio.timeout(_STATE_EVERY_S):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _reply(self, link: Link) -> None:
+        while True:
+            reply = await self._commands.next_reply()
+            await link.publish(topics.reply(self._gateway), codec.encode(reply))
+
+    async def _say_farewell(self, link: Link) -> None:
+        try:
+            async with asyncio.timeout(_FAREWELL_S):
+                await link.publish(
+                    topics.state(self._gateway), codec.encode(await self._state(online=False)), retain=True
+                )
+        except (TimeoutError, TransientError) as error:
+            log.info("farewell_not_said", reason=str(error))
+
+
+def _first_reason(group: ExceptionGroup[TransientError]) -> str:
+    first: Exception = group
+    while isinstance(first, ExceptionGroup):
+        first = first.exceptions[0]
+    return str(first)
