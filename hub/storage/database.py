@@ -1,7 +1,7 @@
 """Opening the relational store, and the two ways to use it: a write transaction, or a read.
 
-On SQLite there is one connection that writes (BEGIN IMMEDIATE, WAL, synchronous FULL) and a few that read, all through a
-SQLite that has the WAL-reset fix (3.51.3 or later): older ones can lose commits when connections race a checkpoint.
+On SQLite there is one connection that writes (BEGIN IMMEDIATE, WAL, synchronous FULL) and a few that read, all through
+a SQLite that has the WAL-reset fix (3.51.3 or later): older ones can lose commits when connections race a checkpoint.
 """
 
 import asyncio
@@ -107,7 +107,9 @@ def _translated(error: DBAPIError) -> Exception:
 
 def _sqlite(path: Path, *, connections: int, writes: bool = True) -> AsyncEngine:
     if sqlite.sqlite_version_info < WAL_RESET_FIXED:
-        raise ConfigurationError(f"SQLite {sqlite.sqlite_version} can lose commits in WAL mode; 3.51.3 or later is needed")
+        raise ConfigurationError(
+            f"SQLite {sqlite.sqlite_version} can lose commits in WAL mode; 3.51.3 or later is needed"
+        )
 
     async def connect() -> aiosqlite.Connection:
         def connector() -> Any:  # noqa: ANN401 - a connection of another SQLite than the standard library's

@@ -1,0 +1,109 @@
+"""Telling who calls, cheaply: a key that was just checked is not looked up again for a few seconds."""
+
+import hmac
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from hub.accounts import repository
+from hub.accounts.issuing import digest
+from hub.accounts.model import ApiKeyRow
+from hub.accounts.scopes import Scope
+from hub.storage.database import Database
+from protocol.clock import Clock
+
+TRUSTED_FOR_S: Final = 4.0
+"""A key revoked elsewhere is refused within this time; one revoked in this process is refused at once."""
+
+_REMEMBERED: Final = 1024
+_KEY = re.compile(r"dw_([0-9a-f]{12})_[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request: a key, or a person's session opened with one."""
+
+    key_id: str
+    name: str
+    scopes: frozenset[str]
+
+    def may(self, scope: Scope) -> bool:
+        """Tell whether the key has the scope; `admin` has every one."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+class KeyRing:
+    """The keys and sessions of one hub process."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._known: OrderedDict[bytes, tuple[Caller, float, datetime | None]] = OrderedDict()
+        self._uses: dict[str, datetime] = {}
+
+    async def caller_with_key(self, secret: str) -> Caller | None:
+        """Return who holds this key; None when it is unknown, expired or revoked."""
+        shape = _KEY.fullmatch(secret)
+        if shape is None:
+            return None
+        stored = digest(secret)
+        if known := self._remembered(stored):
+            return known
+        async with self._database.read() as session:
+            row = await repository.find(session, shape[1])
+        if row is None or not hmac.compare_digest(row.digest, stored):
+            return None
+        return self._accepted(stored, row)
+
+    async def caller_with_session(self, cookie: str) -> Caller | None:
+        """Return who holds this session cookie; None when it is over or its key is."""
+        stored = digest(cookie)
+        if known := self._remembered(stored):
+            return known
+        async with self._database.read() as session:
+            row = await repository.key_of_session(session, stored, self._clock.now())
+        return self._accepted(stored, row) if row else None
+
+    async def alive(self, caller: Caller) -> bool:
+        """Tell whether the key of a long-lasting request still stands; asks the database."""
+        async with self._database.read() as session:
+            row = await repository.find(session, caller.key_id)
+        return row is not None and self._stands(row)
+
+    def forget(self) -> None:
+        """Look every key and session up anew: one was revoked or closed."""
+        self._known.clear()
+
+    async def save_uses(self) -> None:
+        """Write down when keys were last used. Called now and then, so that a request need not write."""
+        uses, self._uses = self._uses, {}
+        if uses:
+            async with self._database.write() as session:
+                await repository.note_uses(session, uses)
+
+    def _remembered(self, stored: bytes) -> Caller | None:
+        known = self._known.get(stored)
+        if known is None:
+            return None
+        caller, until, expires_at = known
+        now = self._clock.now()
+        if self._clock.monotonic() >= until or (expires_at and now >= expires_at):
+            del self._known[stored]
+            return None
+        self._uses[caller.key_id] = now
+        return caller
+
+    def _accepted(self, stored: bytes, row: ApiKeyRow) -> Caller | None:
+        if not self._stands(row):
+            return None
+        caller = Caller(row.id, row.name, frozenset(row.scopes))
+        self._known[stored] = (caller, self._clock.monotonic() + TRUSTED_FOR_S, row.expires_at)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        self._uses[row.id] = self._clock.now()
+        return caller
+
+    def _stands(self, row: ApiKeyRow) -> bool:
+        return row.revoked_at is None and (row.expires_at is None or self._clock.now() < row.expires_at)

@@ -1,0 +1,64 @@
+"""The HTTP application: every router, in one list, behind the conventions of hub/api."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from hub import health
+from hub.accounts import endpoints as accounts
+from hub.accounts import login
+from hub.api import problems
+from hub.api.headers import SecurityHeaders
+from hub.api.measuring import Measuring
+from hub.parts import Parts
+from hub.stream import endpoints as stream
+
+API: Final = "/api/v1"
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    accounts.router,
+    stream.router,
+)
+"""What lies under /api/v1. A new noun adds its line here."""
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """Return the application that serves these parts. Opens and closes nothing."""
+    app = FastAPI(
+        title="Diwang hub",
+        version="1",
+        summary="Devices, telemetry, anomalies, alerts and the people whose duty they are",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+        max_body_size=parts.config.http.max_body_bytes,
+    )
+    app.state.parts = parts
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router, prefix=API, responses=problems.problems(*problems.COMMON))
+    app.include_router(login.router)
+    app.include_router(health.router)
+    app.add_middleware(SecurityHeaders, https=parts.config.http.public_url.startswith("https:"))
+    app.add_middleware(Measuring)
+    _complete_openapi(app)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """The function's name: stable, and what generated clients call."""
+    return route.name
+
+
+def _complete_openapi(app: FastAPI) -> None:
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        problems.add_schemas(document.setdefault("components", {}).setdefault("schemas", {}))
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this way to extend it

@@ -1,0 +1,43 @@
+"""Everything a request may use. Built in composition.py, and by tests from real parts of their own.
+
+async def last(parts: PartsHere) -> …:
+    async with parts.database.read() as session: ...
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from hub.accounts.keyring import KeyRing
+from hub.config import HubConfig
+from hub.grids.live import LiveGrids
+from hub.readiness import Readiness
+from hub.storage.database import Database
+from hub.stream.stream import Stream
+from hub.telemetry.contract import TelemetryStore
+from protocol.clock import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The opened parts of one hub process."""
+
+    config: HubConfig
+    clock: Clock
+    database: Database
+    telemetry: TelemetryStore
+    stream: Stream
+    keys: KeyRing
+    grids: LiveGrids
+    readiness: Readiness
+
+
+def parts_of(connection: HTTPConnection) -> Parts:
+    """Return the parts that the application was created with."""
+    parts: Parts = connection.app.state.parts
+    return parts
+
+
+PartsHere = Annotated[Parts, Depends(parts_of)]

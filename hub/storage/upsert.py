@@ -1,0 +1,28 @@
+"""Where the two databases want different words: INSERT … ON CONFLICT."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import inspect
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.storage.base import Base
+
+
+def is_postgresql(session: AsyncSession) -> bool:
+    """Tell which of the two databases the session speaks to."""
+    return session.get_bind().dialect.name == "postgresql"
+
+
+async def insert_new(session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]) -> int:
+    """Insert the rows whose unique values are not there yet; return how many were new.
+
+    On PostgreSQL it waits for a concurrent transaction that inserts the same row, then counts it as there.
+    """
+    if not rows:
+        return 0
+    insert = postgresql.insert(table) if is_postgresql(session) else sqlite.insert(table)
+    primary = inspect(table).primary_key
+    found = await session.execute(insert.on_conflict_do_nothing().values(list(rows)).returning(*primary))
+    return len(found.all())

@@ -1,0 +1,1 @@
+"""Live updates to browsers and integrators, resumable: what happened since you last looked."""
