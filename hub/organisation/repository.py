@@ -1,7 +1,7 @@
 """All SQL of the organisation: units, officers, duties."""
 
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, case, exists, select, update
@@ -9,9 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.grids.model import Grid
 from hub.organisation.model import Duty, Officer, OrgUnit
+from hub.storage.upsert import insert_new
 from protocol.errors import RefusedRequestError
-
-Versioned = TypeVar("Versioned", OrgUnit, Officer)
 
 
 async def on_duty(session: AsyncSession, grid_id: str, at: datetime) -> list[Officer]:
@@ -76,20 +75,25 @@ async def duty(session: AsyncSession, duty_id: UUID) -> Duty:
     return found
 
 
-async def add(session: AsyncSession, row: OrgUnit | Officer | Duty) -> None:
+async def add_unit(session: AsyncSession, new: OrgUnit) -> bool:
+    """Insert a unit; False when its id is taken."""
+    row = {"id": new.id, "name": new.name, "level": new.level, "parent_id": new.parent_id, "version": 1}
+    return await insert_new(session, OrgUnit, [row]) == 1
+
+
+async def add(session: AsyncSession, row: Officer | Duty) -> None:
     """Insert one row."""
     session.add(row)
     await session.flush()
 
 
-async def change(session: AsyncSession, row: Versioned, values: dict[str, Any]) -> bool:
+async def change(session: AsyncSession, row: Officer, values: dict[str, Any]) -> bool:
     """Write new values over the version that was read; False when it was changed meanwhile."""
-    table = type(row)
     changed = await session.scalar(
-        update(table)
-        .where(table.id == row.id, table.version == row.version)
-        .values(**values, version=table.version + 1)
-        .returning(table.id),
+        update(Officer)
+        .where(Officer.id == row.id, Officer.version == row.version)
+        .values(**values, version=Officer.version + 1)
+        .returning(Officer.id),
         execution_options={"synchronize_session": False},
     )
     if changed is None:

@@ -1,12 +1,11 @@
 """Jobs on both databases: with their transaction, once by their key, again after a failure, and after a kill -9."""
 
 import asyncio
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -74,11 +73,13 @@ async def test_a_job_runs_once_and_is_done(database: Database) -> None:
 
 
 async def test_a_job_comes_with_its_transaction_or_not_at_all(database: Database) -> None:
-    clock = SystemClock()
-    with pytest.raises(ConfigurationError):
+    async def fact_that_fails() -> None:
         async with database.write() as session:
-            await enqueue(session, clock, "work", dedupe_key="lost", payload={})
+            await enqueue(session, SystemClock(), "work", dedupe_key="lost", payload={})
             raise ConfigurationError("the fact was refused")
+
+    with pytest.raises(ConfigurationError):
+        await fact_that_fails()
     assert await stored(database) == {}
 
 
@@ -207,9 +208,10 @@ async def test_a_worker_that_was_too_slow_settles_nothing(database: Database, mo
     """Its lease ran out (it could not be renewed), another took the job over: only the other's word counts."""
     monkeypatch.setattr(worker, "LEASE", timedelta(seconds=0.2))
     monkeypatch.setattr(Worker, "_keep", lambda *_: asyncio.sleep(PATIENCE_S))
-    slow_may_end = asyncio.Event()
+    slow_began, slow_may_end = asyncio.Event(), asyncio.Event()
 
     async def slow(_: Job) -> None:
+        slow_began.set()
         await slow_may_end.wait()
 
     async def refuse(_: Job) -> None:
@@ -218,8 +220,7 @@ async def test_a_worker_that_was_too_slow_settles_nothing(database: Database, mo
     async with working(database, {"work": slow}):
         await put(database, "a")
         async with asyncio.timeout(PATIENCE_S):
-            while (await stored(database))["a"].tries == 0:
-                await asyncio.sleep(0.01)
+            await slow_began.wait()
         async with working(database, {"work": refuse}):
             # The first worker takes the job again, each time its lease ends, until the second one is quicker.
             job = await until_state(database, "a", "dead")
@@ -250,19 +251,18 @@ async def test_a_job_whose_process_is_killed_runs_again(tmp_path: Path) -> None:
     async with database.engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
     await put(database, "a")
-    process = subprocess.Popen([sys.executable, "-c", KILLED, url], stdout=subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, url, stdout=subprocess.PIPE)
     assert process.stdout is not None
-    assert await asyncio.to_thread(process.stdout.readline) == b"began\n"
-    process.send_signal(signal.SIGKILL)
-    process.stdout.close()
-    process.wait()
+    assert await process.stdout.readline() == b"began\n"
+    process.kill()
+    await process.wait()
     leased = (await stored(database))["a"]
     assert (leased.state, leased.tries) == ("waiting", 1)
 
     class Later(SystemClock):
         """Half a minute on, when the lease has ended."""
 
-        def now(self):  # type: ignore[no-untyped-def]
+        def now(self) -> datetime:
             return super().now() + worker.LEASE
 
     ran: list[str] = []
