@@ -1,0 +1,147 @@
+"""How a camera's view looks when nobody has touched it: learned slowly, kept per look, and kept on disk."""
+
+import io
+import os
+import zipfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from edge.vision.measures import COLUMNS, FINE, ROWS, Grid, Image, Mask, Measures, likeness, measure
+from protocol import logs
+
+log = logs.get(__name__)
+
+STRUCTURED = 5.0
+"""Standard deviation in grey levels from which a block has structure that can be lost."""
+DETAILED = 2.5
+"""Root mean square of the detail from which a block can be seen to blur."""
+LIKE = 0.5
+"""A block that compares below this has lost what the reference shows there."""
+SAME_VIEW = 0.6
+"""Share of structured blocks that must be alike from the first picture of a draft to the last."""
+MIN_STRUCTURED = 0.05
+"""A view with a smaller share of structured blocks is no view: a lens cap, a wall, a cloth."""
+
+
+class Look(StrEnum):
+    """By daylight or lamps a camera sees colours, by its infrared lamps only grey; a scene looks different by each."""
+
+    DAY = "day"
+    NIGHT = "night"
+
+
+class Reference:
+    """The slow background of one look, with the detail that live pictures have there."""
+
+    def __init__(self, fine: Image, detail: Grid) -> None:
+        self._set(fine, detail)
+
+    def blend(self, picture: Measures, weight: float) -> None:
+        """Move towards a picture by `weight`, 0 to 1."""
+        share, fine = np.float32(weight), self.measures.fine.image
+        self._set(fine + share * (picture.fine.image - fine), self.detail + share * (picture.detail - self.detail))
+
+    def _set(self, fine: Image, detail: Grid) -> None:
+        self.measures = measure(fine, 0.0)
+        self.detail = detail
+        self.structured: Mask = self.measures.fine.spread > STRUCTURED
+        self.detailed: Mask = detail > DETAILED
+
+    @property
+    def shows_something(self) -> bool:
+        """Whether there is enough structure for anything to be judged by it."""
+        return float(np.mean(self.structured)) >= MIN_STRUCTURED
+
+
+class Draft:
+    """The first seconds of a steady view: their mean becomes a reference."""
+
+    def __init__(self) -> None:
+        self._fine: Image = np.zeros((FINE[1], FINE[0]), np.float32)
+        self._detail: Grid = np.zeros((ROWS, COLUMNS), np.float32)
+        self._count = 0
+        self._since = 0.0
+
+    def add(self, picture: Measures, seconds: float) -> float:
+        """Take one more picture in; return how many seconds the draft spans."""
+        if self._count == 0:
+            self._since = seconds
+        self._count += 1
+        self._fine += picture.fine.image
+        self._detail += picture.detail
+        return seconds - self._since
+
+    def finished(self) -> Reference:
+        """Return the mean of what was taken in, at least one picture."""
+        return Reference(self._fine / np.float32(self._count), self._detail / np.float32(self._count))
+
+    def continues(self, picture: Measures) -> bool:
+        """Whether a picture shows the view of the draft, and not one that is just being covered or uncovered."""
+        if self._count == 0:
+            return True
+        so_far = self.finished()
+        alike = likeness(picture.fine, so_far.measures.fine)
+        either = so_far.structured | (picture.fine.spread > STRUCTURED)
+        # A view without any structure continues one without any.
+        return not either.any() or float(np.mean(alike[either] > LIKE)) >= SAME_VIEW
+
+
+class Shelf:
+    """The references of one camera, in one file of its folder, replaced whole or not at all."""
+
+    def __init__(self, path: Path, references: dict[Look, Reference]) -> None:
+        self._path = path
+        self._references = references
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what was put down; a missing or damaged file is an empty shelf, the latter with a warning."""
+        references: dict[Look, Reference] = {}
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                for look in Look:
+                    if f"{look}_fine" in arrays:
+                        references[look] = _checked(arrays[f"{look}_fine"], arrays[f"{look}_detail"])
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            log.warning("reference_unreadable", file=path.name, reason=str(error))
+            references = {}
+        return cls(path, references)
+
+    def get(self, look: Look) -> Reference | None:
+        """Return the reference of a look, if there is one."""
+        return self._references.get(look)
+
+    @property
+    def any(self) -> Look | None:
+        """Return a look that has a reference, if there is one."""
+        return next(iter(self._references), None)
+
+    def put(self, look: Look, reference: Reference) -> None:
+        """Place a reference; `save` makes it last."""
+        self._references[look] = reference
+
+    def save(self) -> None:
+        """Write all of it; on return it survives a power cut."""
+        arrays: dict[str, Image] = {}
+        for look, reference in self._references.items():
+            arrays |= {f"{look}_fine": reference.measures.fine.image, f"{look}_detail": reference.detail}
+        body = io.BytesIO()
+        np.savez_compressed(body, allow_pickle=False, **arrays)
+        fresh = self._path.with_suffix(".new")
+        with fresh.open("wb") as file:
+            file.write(body.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+
+
+def _checked(fine: Image, detail: Grid) -> Reference:
+    for name, array, shape in (("picture", fine, (FINE[1], FINE[0])), ("detail", detail, (ROWS, COLUMNS))):
+        if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
+            raise ValueError(f"its {name} is no finite float32 array of shape {shape}")
+    return Reference(fine, detail)
