@@ -75,7 +75,7 @@ class Catalogue:
         self._keys: dict[int, SeriesKey] = {}
         self.next_id = 0
         for key, number, kind in known:
-            self._add(key, number, kind)
+            self._enter(key, number, kind)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -94,7 +94,11 @@ class Catalogue:
 
     def decide(self, key: SeriesKey, value: Scalar) -> Series:
         """Enter a new series; this value decides its type."""
-        return self._add(key, self.next_id, type_of(value))
+        return self.enter(key, type_of(value))
+
+    def enter(self, key: SeriesKey, kind: SeriesType) -> Series:
+        """Enter a series of a known type."""
+        return self._enter(key, self.next_id, kind)
 
     def added(self, since: int) -> list[tuple[SeriesKey, Series]]:
         """Return the series entered since `next_id` was this."""
@@ -114,7 +118,7 @@ class Catalogue:
                     if (series := names.get(name)) and fitted(value, series.kind) is None:
                         yield misfit(arrival, index, name, value, series)
 
-    def _add(self, key: SeriesKey, number: int, kind: SeriesType) -> Series:
+    def _enter(self, key: SeriesKey, number: int, kind: SeriesType) -> Series:
         series = self.of_device(key.gateway, key.device)[key.name] = Series(number, kind, _ACCEPTS[kind])
         self._keys[number] = key
         self.next_id = max(self.next_id, number + 1)

