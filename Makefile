@@ -63,4 +63,4 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(BIN)/python
 
 .PHONY: system
 system:
-	@sh tools/install postgresql-15 chromium mosquitto fonts-noto-cjk iproute2
+	@sh tools/install postgresql-15 chromium mosquitto fonts-noto-cjk faketime
