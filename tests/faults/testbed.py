@@ -221,9 +221,8 @@ def _report(
     )
     print(f"\nfaults {faults}; everything delivered {healed_s:.1f} s after the last one")
     for fault, times in sorted(bed.recoveries.items()):
-        print(
-            f"  {fault:18} flowing again after {statistics.median(times):5.1f} s (median), {max(times):5.1f} s (worst of {len(times)})"
-        )
+        typical, worst = statistics.median(times), max(times)
+        print(f"  {fault:18} flowing again after {typical:5.1f} s (median), {worst:5.1f} s (worst of {len(times)})")
     for name, value in effects.items():
         print(f"  {name}: {value}")
     events = sum(each.stored for each in counts if each.device.endswith("/events"))
