@@ -5,7 +5,7 @@ a SQLite that has the WAL-reset fix (3.51.3 or later): older ones can lose commi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +15,12 @@ from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy import event, text
 from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_dbapi
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from hub.storage.failures import meaning
 from protocol.errors import ConfigurationError, StoreUnavailableError
 
 WAL_RESET_FIXED: Final = (3, 51, 3)
@@ -28,10 +30,11 @@ BUSY_TIMEOUT_S: Final = 10.0
 class Database:
     """The relational store of one hub process."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, *, one_writer: bool) -> None:
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, migrator: AsyncEngine) -> None:
         self._writer = writer
         self._reader = reader
-        self._turn = asyncio.Lock() if one_writer else None
+        self._migrator = migrator
+        self._turn = asyncio.Lock() if writer is not reader else None
         self._listeners: list[Callable[[], None]] = []
 
     @property
@@ -41,8 +44,8 @@ class Database:
 
     @property
     def engine(self) -> AsyncEngine:
-        """The engine that writes, for migrations."""
-        return self._writer
+        """The engine for migrations. On SQLite it does not enforce foreign keys: a table is rebuilt by dropping it."""
+        return self._migrator
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call `listener` after every committed write of this process, on the event loop; it must not block."""
@@ -52,25 +55,20 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncSession]:
         """One transaction: commits when the block ends, rolls back when it raises.
 
-        Raises StoreUnavailableError when the database is away, locked for too long, or its disk is full.
+        Raises StoreUnavailableError when the database is away, locked for too long, or its disk is full, and
+        RefusedRequestError when the block breaks a unique or foreign key, or stores what the database cannot hold.
         """
-        async with self._turn or nullcontext():
-            try:
-                async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
-                    yield session
-            except DBAPIError as error:
-                raise _translated(error) from error
+        async with self._turn or nullcontext(), _session(self._writer) as session:
+            yield session
+            await session.commit()
         for listener in self._listeners:
             listener()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session that sees committed data and writes nothing."""
-        try:
-            async with AsyncSession(self._reader, expire_on_commit=False) as session:
-                yield session
-        except DBAPIError as error:
-            raise _translated(error) from error
+        """A session that sees committed data; writing through it fails."""
+        async with _session(self._reader, postgresql_readonly=True) as session:
+            yield session
 
     async def ping(self) -> None:
         """Raise StoreUnavailableError unless the database answers."""
@@ -79,33 +77,65 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._reader.dispose()
-        if self._reader is not self._writer:
-            await self._writer.dispose()
+        for engine in (self._migrator, self._reader, self._writer):
+            await engine.dispose()
 
 
 def open_database(url: str) -> Database:
-    """Open `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user@host/name`. Connects on first use."""
-    parsed = make_url(url)
+    """Open `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user@host/name`.
+
+    Connects on first use. Raises ConfigurationError for any other URL.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError("the database's address is not a URL: sqlite:///file or postgresql://…") from error
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         path = Path(parsed.database)
-        return Database(_sqlite(path, connections=1), _sqlite(path, connections=4, writes=False), one_writer=True)
+        return Database(
+            writer=_sqlite(path, connections=1),
+            reader=_sqlite(path, connections=4, writes=False),
+            migrator=_sqlite(path, connections=1, foreign_keys=False),
+        )
     if parsed.get_backend_name() == "postgresql":
-        engine = create_async_engine(parsed.set(drivername="postgresql+asyncpg"), pool_pre_ping=True, pool_size=10)
-        return Database(engine, engine, one_writer=False)
+        address = parsed.set(drivername="postgresql+asyncpg")
+        engine = create_async_engine(
+            address, pool_pre_ping=True, pool_size=10, pool_timeout=BUSY_TIMEOUT_S, hide_parameters=True
+        )
+        return Database(engine, engine, engine)
     raise ConfigurationError(f"no database for {parsed.render_as_string()!r}: use sqlite:///file or postgresql://…")
 
 
-def _translated(error: DBAPIError) -> Exception:
-    """Tell a store that is away from a statement that is wrong."""
-    away = error.connection_invalidated or isinstance(error.orig, ConnectionError | TimeoutError)
-    full_or_locked = any(words in str(error.orig) for words in ("database is locked", "disk is full", "disk I/O error"))
-    if away or full_or_locked or type(error).__name__ in {"OperationalError", "InterfaceError"}:
-        return StoreUnavailableError(str(error.orig))
-    return error
+@asynccontextmanager
+async def _session(engine: AsyncEngine, **options: bool) -> AsyncIterator[AsyncSession]:
+    try:
+        async with AsyncSession(engine, expire_on_commit=False) as session:
+            await _connect(session, options)
+            yield session
+    except DBAPIError as error:
+        meant = meaning(error)
+        if meant is None:
+            raise
+        raise meant from error
 
 
-def _sqlite(path: Path, *, connections: int, writes: bool = True) -> AsyncEngine:
+async def _connect(session: AsyncSession, options: Mapping[str, bool]) -> None:
+    """Begin now, so that a store that is away is found before the block does anything else."""
+    try:
+        await session.connection(execution_options=dict(options))
+    except (PoolTimeoutError, OSError) as error:
+        raise StoreUnavailableError(f"the database does not answer: {error}") from error
+
+
+def _dbapi() -> AsyncAdapt_aiosqlite_dbapi:
+    """Return aiosqlite over our SQLite. Its errors are that library's own, which SQLAlchemy must know to wrap them."""
+    dbapi = AsyncAdapt_aiosqlite_dbapi(aiosqlite, sqlite)
+    for name in ("Error", "DatabaseError", "IntegrityError", "OperationalError", "ProgrammingError"):
+        setattr(dbapi, name, getattr(sqlite, name))
+    return dbapi
+
+
+def _sqlite(path: Path, *, connections: int, writes: bool = True, foreign_keys: bool = True) -> AsyncEngine:
     if sqlite.sqlite_version_info < WAL_RESET_FIXED:
         raise ConfigurationError(
             f"SQLite {sqlite.sqlite_version} can lose commits in WAL mode; 3.51.3 or later is needed"
@@ -119,19 +149,27 @@ def _sqlite(path: Path, *, connections: int, writes: bool = True) -> AsyncEngine
 
     engine = create_async_engine(
         "sqlite+aiosqlite://",
-        module=AsyncAdapt_aiosqlite_dbapi(aiosqlite, sqlite),
+        module=_dbapi(),
         async_creator=connect,
         poolclass=AsyncAdaptedQueuePool,
         pool_size=connections,
         max_overflow=0,
         pool_reset_on_return="rollback",
+        hide_parameters=True,
     )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapted connection
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
-            cursor.execute(f"PRAGMA {pragma}")
+        settings = {
+            "busy_timeout": int(BUSY_TIMEOUT_S * 1000),
+            "journal_mode": "WAL",
+            "synchronous": "FULL",
+            "foreign_keys": "ON" if foreign_keys else "OFF",
+            "query_only": "OFF" if writes else "ON",
+        }
+        for name, value in settings.items():
+            cursor.execute(f"PRAGMA {name}={value}")
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")

@@ -1,0 +1,3 @@
+"""Fixtures that many suites share."""
+
+pytest_plugins = ("tests.databases",)

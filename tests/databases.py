@@ -1,0 +1,131 @@
+"""Both databases for tests: SQLite in a file, and a real PostgreSQL started once per test session.
+
+    async def test_…(database: Database) -> None: ...           # runs on both, tables made, empty
+    async def test_…(sqlite_database: Database) -> None: ...    # SQLite only
+
+`empty_database` is the same without tables, for migrations.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from hub.storage.database import Database, open_database
+from hub.storage.tables import metadata
+
+BINARIES = Path("/usr/lib/postgresql/15/bin")
+INSTALL = "PostgreSQL 15 is missing: apt-get install postgresql-15"
+START_PATIENCE_S = 30
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL of this test session on a loopback port; yields the URL of its first database."""
+    if not (BINARIES / "postgres").exists():
+        pytest.fail(INSTALL)
+    # Not under pytest's own temporary folder: that one belongs to the user who runs the tests, and PostgreSQL refuses
+    # to run as root.
+    folder = Path(tempfile.mkdtemp(prefix="diwang-postgresql-"))
+    user: list[str | Path] = ["runuser", "-u", "nobody", "--"] if os.geteuid() == 0 else []
+    if user:
+        shutil.chown(folder, "nobody")
+    try:
+        initdb = [*user, BINARIES / "initdb", "-D", folder / "data", "-U", "diwang", "-A", "trust", "-N", "-E", "UTF8"]
+        subprocess.run(initdb, check=True, capture_output=True, cwd=folder)
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+        control = [
+            *user,
+            BINARIES / "pg_ctl",
+            "-D",
+            folder / "data",
+            "-l",
+            folder / "log",
+            "-w",
+            "-t",
+            str(START_PATIENCE_S),
+        ]
+        subprocess.run([*control, "-o", options, "start"], check=True, capture_output=True, cwd=folder)
+        try:
+            yield f"postgresql://diwang@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd=folder)
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
+    """An SQLite with every table."""
+    async with _opened(_sqlite_url(tmp_path)) as database:
+        await create_tables(database)
+        yield database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """Each of the two databases, without tables."""
+    if request.param == "sqlite":
+        async with _opened(_sqlite_url(tmp_path)) as database:
+            yield database
+        return
+    async with fresh_postgresql(request.getfixturevalue("postgresql")) as url, _opened(url) as database:
+        yield database
+
+
+@pytest.fixture
+async def database(empty_database: Database) -> Database:
+    """Each of the two databases, with every table."""
+    await create_tables(empty_database)
+    return empty_database
+
+
+@asynccontextmanager
+async def fresh_postgresql(server: str) -> AsyncIterator[str]:
+    """Make an empty database on the server; yield its URL and drop it."""
+    name = f"test_{uuid4().hex}"
+    await _execute(server, f"CREATE DATABASE {name}")
+    try:
+        yield server.removesuffix("/postgres") + f"/{name}"
+    finally:
+        await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def create_tables(database: Database) -> None:
+    """Make every table the code knows, without migrations."""
+    async with database.engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+
+
+def _sqlite_url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'test.db'}"
+
+
+@asynccontextmanager
+async def _opened(url: str) -> AsyncIterator[Database]:
+    database = open_database(url)
+    try:
+        yield database
+    finally:
+        await database.close()
+        # aiosqlite's thread hands its last answer back through the loop.
+        await asyncio.sleep(0)
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
