@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -17,3 +17,18 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.005, 0.02, 0.1, 0.5, 2, 10),
     registry=REGISTRY,
 )
+
+INGEST_DROPPED = Counter(
+    "hub_ingest_dropped_messages_total",
+    "Messages not taken and not acknowledged; gateways send them again",
+    ["why"],
+    registry=REGISTRY,
+)
+DEAD_LETTERS = Counter("hub_dead_letters_total", "Messages, records and values that cannot be used", registry=REGISTRY)
+INGEST_SECONDS = Histogram(
+    "hub_ingest_seconds",
+    "From the receipt of a message to its acknowledgement",
+    buckets=(0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 2, 10),
+    registry=REGISTRY,
+)
+MISSING_BATCHES = Gauge("hub_missing_batches", "Batches whose sequence numbers were skipped", registry=REGISTRY)

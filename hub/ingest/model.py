@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.storage.base import Base
@@ -27,8 +27,8 @@ class SequenceRange(Base):
 
     gateway: Mapped[str] = mapped_column(String(64), primary_key=True)
     epoch: Mapped[UUID] = mapped_column(primary_key=True)
-    first: Mapped[int] = mapped_column(primary_key=True)
-    last: Mapped[int]
+    first: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    last: Mapped[int] = mapped_column(BigInteger)
 
 
 class DeadLetter(Base):

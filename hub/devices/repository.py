@@ -1,0 +1,60 @@
+"""All SQL of devices."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.devices.model import Device
+from hub.storage.portions import portions
+from hub.storage.upsert import insert_new
+
+
+class DeviceKey(NamedTuple):
+    """A device is known by its gateway's name and its own."""
+
+    gateway: str
+    device: str
+
+
+async def find(session: AsyncSession, key: DeviceKey) -> Device | None:
+    """Return a device."""
+    return await session.get(Device, key)
+
+
+async def among(session: AsyncSession, keys: Sequence[DeviceKey]) -> dict[DeviceKey, Device]:
+    """Return these devices by name."""
+    found: dict[DeviceKey, Device] = {}
+    for some in portions(keys):
+        rows = await session.scalars(select(Device).where(tuple_(Device.gateway, Device.device).in_(some)))
+        found.update({DeviceKey(row.gateway, row.device): row for row in rows})
+    return found
+
+
+async def add_new(session: AsyncSession, seen: Mapping[DeviceKey, datetime], now: datetime) -> int:
+    """Add the devices that are not known yet; return how many were new."""
+    rows: list[dict[str, Any]] = [
+        {"gateway": key.gateway, "device": key.device, "first_seen_at": now, "last_seen_at": at}
+        for key, at in seen.items()
+    ]
+    return sum([await insert_new(session, Device, some) for some in portions(rows)])
+
+
+_SEEN = (
+    update(Device.__table__)  # type: ignore[arg-type]  # a mapped class's table is a Table
+    .where(
+        Device.gateway == bindparam("of"),
+        Device.device == bindparam("seen"),
+        or_(Device.last_seen_at.is_(None), Device.last_seen_at < bindparam("seen_at", type_=Device.last_seen_at.type)),
+    )
+    .values(last_seen_at=bindparam("seen_at"))
+)
+
+
+async def note_seen(session: AsyncSession, seen: Mapping[DeviceKey, datetime]) -> None:
+    """Move the last word of devices forward, never back."""
+    rows: list[dict[str, Any]] = [{"of": key.gateway, "seen": key.device, "seen_at": at} for key, at in seen.items()]
+    if rows:
+        await (await session.connection()).execute(_SEEN, rows)

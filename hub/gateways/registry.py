@@ -1,0 +1,69 @@
+"""Which gateways may connect and be heard: the table of gateways, kept at hand."""
+
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+from typing import Final
+
+from hub.gateways import repository
+from hub.storage.database import Database
+from protocol import logs
+from protocol.clock import Clock
+from protocol.errors import StoreUnavailableError
+
+log = logs.get(__name__)
+
+_OVERLAP: Final = timedelta(seconds=30)
+"""How far back each look goes: a transaction may commit a little after the time that it wrote down."""
+
+
+def digest_of(password: str) -> str:
+    """Return what is stored of a password: SHA-256 in hexadecimal. 256 random bits need no slow hash."""
+    return hashlib.sha256(password.encode()).hexdigest()
+
+
+class Registry:
+    """The registered gateways and the digests of their passwords, as of the last refresh."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._digests: dict[str, str] = {}
+        self._seen_until: datetime | None = None
+
+    def knows(self, gateway: str) -> bool:
+        """Tell whether a gateway is registered and not revoked."""
+        return gateway in self._digests
+
+    async def refresh(self) -> frozenset[str]:
+        """Read what changed; return the gateways whose live connections have lost their right.
+
+        Raises StoreUnavailableError; what was known then stays.
+        """
+        now = self._clock.now()
+        async with self._database.read() as session:
+            rows = await repository.credentials(session, self._seen_until)
+        self._seen_until = now - _OVERLAP
+        known = self._digests
+        lost = {name for name, digest in rows.items() if name in known and known[name] != digest}
+        known.update({name: digest for name, digest in rows.items() if digest is not None})
+        for name in rows:
+            if rows[name] is None:
+                known.pop(name, None)
+        return frozenset(lost)
+
+    async def admits(self, gateway: str, password: str) -> bool:
+        """Tell whether this is the gateway's password. What is not known yet is looked up."""
+        offered = digest_of(password)
+        if hmac.compare_digest(self._digests.get(gateway, ""), offered):
+            return True
+        try:
+            async with self._database.read() as session:
+                found = (await repository.credentials(session, None, gateway)).get(gateway)
+        except StoreUnavailableError as error:
+            log.warning("connect_cannot_be_decided", gateway=gateway, reason=str(error))
+            return False
+        if found is None or not hmac.compare_digest(found, offered):
+            return False
+        self._digests[gateway] = found
+        return True
