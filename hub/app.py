@@ -11,14 +11,24 @@ from hub.accounts import login
 from hub.api import problems
 from hub.api.headers import SecurityHeaders
 from hub.api.measuring import Measuring
+from hub.grids import endpoints as grids
+from hub.notifications import endpoints as notifications
+from hub.organisation import endpoints as organisation
 from hub.parts import Parts
 from hub.stream import endpoints as stream
+from hub.subjects import endpoints as subjects
+from hub.tasks import endpoints as tasks
 
 API: Final = "/api/v1"
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     accounts.router,
     stream.router,
+    organisation.router,
+    grids.router,
+    subjects.router,
+    tasks.router,
+    notifications.router,
 )
 """What lies under /api/v1. A new noun adds its line here."""
 

@@ -113,7 +113,11 @@ class AnomaliesSection(Section):
 class NotificationsSection(Section):
     """How people are told."""
 
-    console: bool = Field(default=True, description="Write every notification to the hub's standard output")
+    console: bool = Field(default=True, description="Begin with a channel that writes to the hub's standard output")
+    language: Literal["zh-CN", "en"] = Field("zh-CN", description="Language of the console channel")
+    allow: tuple[str, ...] = Field(
+        (), description="Hosts and networks of the site that webhooks may reach, also by http: 127.0.0.1, 10.1.0.0/16"
+    )
 
 
 class HubConfig(Section):

@@ -1,10 +1,12 @@
 """All SQL of subjects and their archives."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.storage.upsert import insert_new
@@ -33,22 +35,23 @@ async def with_uscc(session: AsyncSession, codes: Sequence[str]) -> set[str]:
 
 
 async def add_all(session: AsyncSession, subjects: Sequence[dict[str, Any]], entries: Sequence[dict[str, Any]]) -> None:
-    """Insert new subjects, and the first lines of their archives."""
-    for start in range(0, len(subjects), _AT_ONCE):
-        await session.execute(insert(Subject), subjects[start : start + _AT_ONCE])
+    """Insert new subjects, and the first lines of their archives. Raises RefusedRequestError when a code is taken."""
+    with _taken_codes_refused():
+        for start in range(0, len(subjects), _AT_ONCE):
+            await session.execute(insert(Subject), subjects[start : start + _AT_ONCE])
     for start in range(0, len(entries), _AT_ONCE):
         await session.execute(insert(ArchiveEntry), entries[start : start + _AT_ONCE])
 
 
 async def change(session: AsyncSession, subject: Subject, values: dict[str, Any]) -> bool:
-    """Write new values over the version that was read; False when it was changed meanwhile."""
-    changed = await session.scalar(
-        update(Subject)
-        .where(Subject.id == subject.id, Subject.version == subject.version)
-        .values(**values, version=Subject.version + 1)
-        .returning(Subject.id),
-        execution_options={"synchronize_session": False},
-    )
+    """Write new values over the version that was read; False when it was changed meanwhile.
+
+    Raises RefusedRequestError when a code is taken.
+    """
+    mine = update(Subject).where(Subject.id == subject.id, Subject.version == subject.version)
+    changes = mine.values(**values, version=Subject.version + 1).returning(Subject.id)
+    with _taken_codes_refused():
+        changed = await session.scalar(changes, execution_options={"synchronize_session": False})
     if changed is None:
         return False
     await session.refresh(subject)
@@ -101,3 +104,12 @@ def listed(
 def archive_of(subject_id: UUID) -> Select[ArchiveEntry]:
     """The archive of one subject."""
     return select(ArchiveEntry).where(ArchiveEntry.subject_id == subject_id)
+
+
+@contextmanager
+def _taken_codes_refused() -> Iterator[None]:
+    """Tell of a code that somebody else took between the look and the act."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise RefusedRequestError("subjects.uscc_taken", "another subject took the USCC just now") from error
