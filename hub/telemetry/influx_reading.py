@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from hub.telemetry.batches import BatchKey
-from hub.telemetry.catalogue import SeriesType
+from hub.telemetry.catalogue import EARLIEST, LATEST, SeriesType
 from hub.telemetry.columns import EPOCH, POSITION_FIELDS
 from hub.telemetry.contract import EXPORTED, Arrival, Bucket, LastValue, Sample, Scalar, SeriesKey, StoredPosition
 from hub.telemetry.influx_lines import INTEGERS, batch_ns, from_tag, microseconds, stored_tag
@@ -132,8 +132,8 @@ def literal(text: str) -> str:
 
 
 def nanoseconds(at: datetime) -> int:
-    """Return an aware time as InfluxQL compares it."""
-    return microseconds(at) * 1_000
+    """Return an aware time as InfluxQL compares it, brought within what the store can hold."""
+    return microseconds(min(max(at, EARLIEST), LATEST)) * 1_000
 
 
 def where_is(

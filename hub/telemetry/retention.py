@@ -4,12 +4,22 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
+from hub.config import RetentionSection
 from hub.telemetry.catalogue import Series
-from hub.telemetry.contract import Retention, SeriesKey, TelemetryStore
+from hub.telemetry.contract import Retention, SeriesClass, SeriesKey, TelemetryStore
 from protocol import logs
 from protocol.clock import Clock
 
 log = logs.get(__name__)
+
+
+def retention_of(section: RetentionSection) -> Retention:
+    """Return the policy that the settings state."""
+    return Retention(
+        readings=tuple(SeriesClass(kept.device, kept.name, kept.keep) for kept in section.readings),
+        positions=timedelta(days=section.positions_days),
+        batches=timedelta(days=section.batches_days),
+    )
 
 
 async def apply(store: TelemetryStore, retention: Retention, clock: Clock) -> int:

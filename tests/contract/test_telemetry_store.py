@@ -129,6 +129,9 @@ async def test_a_range_is_half_open_and_limited(store: TelemetryStore) -> None:
     found = await store.samples(FRIDGE, after(1), after(5), 10)
     assert [sample.value for sample in found] == [1, 2, 3, 4]
     assert await store.samples(FRIDGE._replace(device="fridge-2"), *EVER, 10) == []
+    aeons = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
+    assert len(await store.samples(FRIDGE, *aeons, 10)) == 7
+    assert [bucket.count for bucket in await store.buckets(FRIDGE, *aeons, timedelta(hours=1), 10)] == [7]
 
 
 async def test_microseconds_and_other_offsets_are_kept_exactly(store: TelemetryStore) -> None:
