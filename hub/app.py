@@ -18,6 +18,7 @@ from hub.parts import Parts
 from hub.stream import endpoints as stream
 from hub.subjects import endpoints as subjects
 from hub.tasks import endpoints as tasks
+from hub.telemetry import endpoints as telemetry
 
 API: Final = "/api/v1"
 
@@ -28,6 +29,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     grids.router,
     subjects.router,
     tasks.router,
+    telemetry.router,
     notifications.router,
 )
 """What lies under /api/v1. A new noun adds its line here."""
