@@ -9,7 +9,7 @@ import functools
 import math
 import operator
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -149,17 +149,17 @@ async def serve(
 
     Everyone who is connected hears the same; who does not read is cut off. A free port is taken when none is given.
     """
-    listeners: set[asyncio.StreamWriter] = set()
+    listeners: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        listeners.add(writer)
+        listeners[writer] = asyncio.current_task()
         try:
             while await reader.read(1024):
                 pass
         except OSError:
             return
         finally:
-            listeners.discard(writer)
+            del listeners[writer]
             writer.close()
 
     server = await asyncio.start_server(welcome, host, port)
@@ -170,11 +170,13 @@ async def serve(
         finally:
             walker.cancel()
             server.close()
-            for writer in tuple(listeners):
+            for writer in listeners:
                 writer.transport.abort()
+            if talks := [talk for talk in listeners.values() if talk]:
+                await asyncio.wait(talks)
 
 
-async def _tell(walk: Walk, clock: Clock, pace: float, listeners: set[asyncio.StreamWriter]) -> None:
+async def _tell(walk: Walk, clock: Clock, pace: float, listeners: Iterable[asyncio.StreamWriter]) -> None:
     antenna = Antenna(walk.seed)
     start, began = clock.now().replace(microsecond=0), clock.monotonic()
     for second, step in enumerate(walking(walk)):

@@ -45,10 +45,14 @@ class Receiver:
     async def reports(self) -> AsyncIterator[Report | Health | Raw]:
         """Yield what the unit says; ends with the end of a recording.
 
-        Raises DeviceUnreachableError when the line breaks or falls silent.
+        Raises DeviceUnreachableError when the line breaks or falls silent, after what was said before that.
         """
+        lost: DeviceUnreachableError | None = None
         while True:
-            piece = await self._piece()
+            try:
+                piece = await self._piece()
+            except DeviceUnreachableError as error:
+                piece, lost = b"", error
             for epoch in self._epochs(piece):
                 yield Raw(epoch.raw)
                 for said in self._judge(epoch):
@@ -57,6 +61,8 @@ class Receiver:
                 yield news
             if self._vigil.counters_due() or piece == b"":
                 yield Report(self._counters())
+            if lost:
+                raise lost
             if piece == b"":
                 return
 

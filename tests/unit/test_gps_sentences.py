@@ -19,7 +19,7 @@ GGA = "GGA,021417.00,3725.58362,N,12205.61915,W,5,12,0.76,4.4,M,-30.0,M,0.0,2000
 def test_every_satellite_talker_is_heard(talker: str) -> None:
     statement = said(talker + GGA)
     assert statement is not None
-    assert statement.place == Place(pytest.approx(37 + 25.58362 / 60), pytest.approx(-122 - 5.61915 / 60))
+    assert statement.place == Place(37 + 25.58362 / 60, -122 - 5.61915 / 60)
     assert (statement.quality, statement.hdop, statement.satellites, statement.altitude_m) == (5, 0.76, 12, 4.4)
     assert statement.since_midnight == timedelta(hours=2, minutes=14, seconds=17)
 
@@ -37,7 +37,7 @@ def test_gst_is_the_root_of_both_axes_and_vtg_prefers_kilometres() -> None:
     assert gst is not None
     assert gst.sigma_m == pytest.approx(5)
     assert vtg is not None
-    assert (vtg.speed_mps, vtg.course_deg) == (pytest.approx(1), 120.9)
+    assert (vtg.speed_mps, vtg.course_deg) == (1.0, 120.9)
 
 
 def test_gsv_with_a_signal_id_and_empty_places_counts_only_what_is_heard() -> None:

@@ -7,7 +7,7 @@ touches the port but `cancel_read`, which is made for it.
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import serial
@@ -19,6 +19,7 @@ from protocol.errors import DeviceUnreachableError
 log = logs.get(__name__)
 
 _OPEN_TIMEOUT_S: Final = 15.0
+_CLOSE_TIMEOUT_S: Final = 2.0
 # Seconds of a busy line. When the rest of the box is slower than that the oldest bytes go: old fixes are worth least,
 # and the framer counts the sentence that is cut.
 _PIECES: Final = 1024
@@ -32,8 +33,9 @@ class _SerialLine:
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._pieces: asyncio.Queue[bytes | DeviceUnreachableError] = asyncio.Queue(_PIECES)
         self._closing = threading.Event()
+        self._ended = asyncio.Event()
         self._port: serial.Serial | None = None
-        self._owner = threading.Thread(target=self._own, name=f"serial {path}", daemon=True)
+        self._owner = threading.Thread(target=self._run, name=f"serial {path}", daemon=True)
 
     async def open(self) -> None:
         self._owner.start()
@@ -49,12 +51,25 @@ class _SerialLine:
             raise piece
         return piece
 
-    def close(self) -> None:
-        """Let the thread end. It is waited for unless it hangs in opening, where nothing can wake it."""
+    async def close(self) -> None:
+        """Let the thread end, and wait for it: for ever would be in vain when it hangs in opening."""
         self._closing.set()
         if self._port is not None:
             self._port.cancel_read()
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._ended.wait()
+        except TimeoutError:
+            log.warning("serial_port_hangs", port=self._path)
+        else:
             self._owner.join()
+
+    def _run(self) -> None:
+        try:
+            self._own()
+        finally:
+            with suppress(RuntimeError):  # it hung in opening for longer than the loop lived
+                self._loop.call_soon_threadsafe(self._ended.set)
 
     def _own(self) -> None:
         try:
@@ -101,4 +116,4 @@ async def opened(path: str, baud: int) -> AsyncIterator[Source]:
         await line.open()
         yield line
     finally:
-        line.close()
+        await line.close()
