@@ -1,0 +1,87 @@
+"""What a site says about a camera."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from drivers.contract import Options
+from protocol.errors import ConfigurationError
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Place = Annotated[str, Meta(min_length=1, max_length=2048)]
+SCHEMES = ("rtsp", "rtsps", "http", "https", "usb", "file")
+
+
+class CameraOptions(Options, frozen=True, kw_only=True):
+    """Options of the driver `camera`.
+
+    `source` is `rtsp://…` (taken over TCP), `http://…` (MJPEG), `usb:/dev/video0` or `file:recording.mp4`, the latter
+    played at its own pace, again and again with `loop`. `sub_stream` is a second, smaller stream of the same camera: if
+    given it is what is analysed, and `source` serves snapshots on command. Names and passwords never stand in an
+    address: `username` is given beside it, the password in the file or the environment variable that is named.
+
+    `analyses` are names of the entry-point group `diwang.analyses`, `analysis_options` their own options by name, and
+    `analysed_per_s` the pictures that they are shown in a second.
+
+    A connection that shows no picture for `first_picture_s`, or none for `silence_s` after the first, is dropped and
+    made again; without pictures for `offline_after_s` the camera is offline, until they have come for
+    `recovered_after_s` on end.
+    """
+
+    source: Place
+    sub_stream: Place | None = None
+    username: Annotated[str, Meta(max_length=256)] | None = None
+    password_file: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
+    password_env: Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]{0,127}$")] | None = None
+    loop: bool = False
+    analyses: Annotated[tuple[str, ...], Meta(max_length=16)] = ("health",)
+    analysis_options: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    analysed_per_s: Annotated[float, Meta(gt=0, le=30)] = 5.0
+    first_picture_s: Seconds = 20.0
+    silence_s: Seconds = 10.0
+    offline_after_s: Seconds = 30.0
+    recovered_after_s: Seconds = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no camera can mean; the messages never repeat an address, it might hold a secret."""
+        for name, place in (("source", self.source), ("sub_stream", self.sub_stream)):
+            if place is not None:
+                _check_place(name, place)
+        if self.password_file and self.password_env:
+            raise ValueError("give `password_file` or `password_env`, not both")
+        if (self.password_file or self.password_env) and not self.username:
+            raise ValueError("a password needs a `username`")
+
+    def password(self) -> str | None:
+        """Fetch the password; raise ConfigurationError when the place named for it has none."""
+        if self.password_env:
+            if (secret := os.environ.get(self.password_env)) is None:
+                raise ConfigurationError(f"the environment has no {self.password_env}, which `password_env` names")
+            return secret
+        if self.password_file:
+            try:
+                return Path(self.password_file).read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigurationError(f"`password_file` {self.password_file} cannot be read") from error
+        return None
+
+
+def _check_place(name: str, place: str) -> None:
+    try:
+        parts = urlsplit(place)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(f"`{name}` is no address") from None
+    if parts.scheme not in SCHEMES:
+        raise ValueError(f"`{name}` must start with one of {', '.join(f'{scheme}:' for scheme in SCHEMES)}")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(f"`{name}` holds a name or a password; give `username` and `password_file` instead")
+    if parts.scheme in {"usb", "file"}:
+        if not parts.path:
+            raise ValueError(f"`{name}` names no {'device' if parts.scheme == 'usb' else 'file'}")
+    elif not host:
+        raise ValueError(f"`{name}` names no host")
