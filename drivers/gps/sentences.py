@@ -46,12 +46,7 @@ class _Fields:
 
     def number(self, name: str, low: float, high: float) -> float | None:
         text = self.text(name)
-        if text is None:
-            return None
-        value = float(text) if _NUMBER.fullmatch(text) else math.nan
-        if not low <= value <= high:
-            raise MalformedSentenceError(f"{name} {text!r}")
-        return value
+        return None if text is None else _number(name, text, low, high)
 
     def whole(self, name: str, high: int) -> int | None:
         value = self.number(name, 0, high)
@@ -174,13 +169,14 @@ def _gst(fields: _Fields) -> Statement:
 
 
 def _gsv(fields: _Fields) -> Statement:
-    signals = []
-    for satellite in (1, 2, 3, 4):
-        if satellite * 4 + 3 > len(fields.data):
-            break
-        number, strength = fields.text(f"sv_prn_num_{satellite}"), fields.number(f"snr_{satellite}", 0, 99)
-        if number and strength:
-            signals.append(Signal(fields.talker + number, strength))
+    # Three fields of the whole, then up to four satellites with number, elevation, azimuth and C/N0, then in version
+    # 4.10 the signal's id. Most sentences are these, so the fields are taken by their places.
+    data, talker = fields.data, fields.talker
+    signals = [
+        Signal(talker + data[place], strength)
+        for place in range(3, len(data) - 3, 4)
+        if data[place] and data[place + 3] and (strength := _number("snr", data[place + 3], 0, 99))
+    ]
     return Statement("GSV", signals=tuple(signals))
 
 
@@ -199,6 +195,13 @@ def _zda(fields: _Fields) -> Statement:
     if year is None or month is None or day is None:
         return Statement("ZDA", fields.time())
     return Statement("ZDA", fields.time(), day=_date(int(year), month, day))
+
+
+def _number(name: str, text: str, low: float, high: float) -> float:
+    value = float(text) if _NUMBER.fullmatch(text) else math.nan
+    if not low <= value <= high:
+        raise MalformedSentenceError(f"{name} {text!r}")
+    return value
 
 
 def _status_says_no(status: str | None, mode: str | None) -> str | None:
