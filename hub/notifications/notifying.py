@@ -16,7 +16,7 @@ DELIVER: Final = "notification.deliver"
 SOURCE: Final = "urn:diwang:hub"
 
 
-async def notify(session: AsyncSession, clock: Clock, notice: AlertNotice, occasion: Occasion) -> int:
+async def notify(session: AsyncSession, notice: AlertNotice, occasion: Occasion, clock: Clock) -> int:
     """Queue the notice for every channel that wants alerts so severe; return how many are new.
 
     A channel is told once of each occasion of an alert, however often this is called. The alert is stored already, in
