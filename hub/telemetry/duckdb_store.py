@@ -84,10 +84,15 @@ class DuckDBStore:
     async def export(
         self, gateway: str | None, device: str | None, since: datetime, until: datetime
     ) -> AsyncIterator[pa.RecordBatch]:
-        with closing(self._file.cursor()) as cursor:
-            batches = reading.export(cursor, gateway, device, (since, until))
+        cursor = self._file.cursor()
+        batches = reading.export(cursor, gateway, device, (since, until))
+        try:
             while (batch := await self._in(self._reading, lambda: next(batches, None))) is not None:
                 yield batch
+        finally:
+            # Who asked may be gone while a reader still works for them: stop it, and close where nobody waits.
+            cursor.interrupt()
+            self._reading.submit(cursor.close)
 
     async def retain(self, retention: Retention, now: datetime) -> int:
         cutoffs = await self._write(lambda: deadlines(retention, self._catalogue, now))

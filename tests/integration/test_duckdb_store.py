@@ -232,6 +232,25 @@ async def test_a_long_question_does_not_hold_up_commits(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_an_export_may_be_given_up_at_any_moment(tmp_path: Path) -> None:
+    store = await DuckDBStore.opened(tmp_path / "telemetry.duckdb")
+    await store.commit([arrival(number, values=10_000) for number in range(20)])
+
+    async def export() -> None:
+        async for _ in store.export(None, None, *EVER):
+            pass
+
+    for milliseconds in (0, 1, 5, 20, 50):
+        task = asyncio.create_task(export())
+        await asyncio.wait([task], timeout=milliseconds / 1_000)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert (await store.last())[0].value == 19
+    async for _ in store.export(None, None, *EVER):
+        break
+    await store.close()
+
+
 def test_memory_stays_bounded_while_millions_of_rows_are_exported(tmp_path: Path) -> None:
     code = f"""
 import asyncio, resource, sys
