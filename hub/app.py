@@ -11,7 +11,13 @@ from hub.accounts import login
 from hub.api import problems
 from hub.api.headers import SecurityHeaders
 from hub.api.measuring import Measuring
+from hub.commands import endpoints as commands
+from hub.devices import endpoints as devices
+from hub.events import endpoints as events
+from hub.gateways import endpoints as gateways
 from hub.grids import endpoints as grids
+from hub.ingest import endpoints as ingest
+from hub.media import endpoints as media
 from hub.notifications import endpoints as notifications
 from hub.organisation import endpoints as organisation
 from hub.parts import Parts
@@ -31,6 +37,12 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     tasks.router,
     telemetry.router,
     notifications.router,
+    commands.router,
+    devices.router,
+    events.router,
+    gateways.router,
+    ingest.router,
+    media.router,
 )
 """What lies under /api/v1. A new noun adds its line here."""
 

@@ -1,9 +1,12 @@
 """Everything a request may use. Built in composition.py, and by tests from real parts of their own.
 
-async def last(parts: PartsHere) -> …:
-    async with parts.database.read() as session: ...
+An endpoint asks for them by type:
+
+    async def last(parts: PartsHere) -> …:
+        async with parts.database.read() as session: ...
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +16,8 @@ from starlette.requests import HTTPConnection
 from hub.accounts.keyring import KeyRing
 from hub.config import HubConfig
 from hub.grids.live import LiveGrids
+from hub.ingest.replaying import Replayer
+from hub.media.store import MediaStore
 from hub.readiness import Readiness
 from hub.storage.database import Database
 from hub.stream.stream import Stream
@@ -32,6 +37,13 @@ class Parts:
     keys: KeyRing
     grids: LiveGrids
     readiness: Readiness
+    media: MediaStore
+    replayer: Replayer
+    broker_address: str
+    """Where gateways connect, as they are told at their registration: mqtt://host:port."""
+
+    wake_commands: Callable[[], None]
+    """Called after a command was committed, so that it is sent at once."""
 
 
 def parts_of(connection: HTTPConnection) -> Parts:

@@ -1,4 +1,4 @@
-"""The hub's link to any other MQTT broker: a shared subscription on MQTT 5, a plain one on 3.1.1; clean sessions always.
+"""The hub's link to any other MQTT broker: a shared subscription on MQTT 5, a plain one on 3.1.1; clean sessions.
 
 A durable session would keep a dead worker's share for itself; the hub's own acknowledgements make it unnecessary.
 """

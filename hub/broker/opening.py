@@ -44,13 +44,13 @@ async def open_broker(
 ) -> AsyncIterator[Broker]:
     """Open the broker for as long as the block runs.
 
-    `folder` is the embedded broker's own. Raises ConfigurationError when the embedded one does not start, and
+    `folder` is the embedded broker's own, absolute. Raises ConfigurationError when the embedded one does not start, and
     UplinkUnavailableError when a NATS broker beside the hub cannot be reached.
     """
     address = settings.public_url or settings.url
     match settings.kind:
         case "embedded":
-            async with _embedded(settings, folder.absolute(), admits, clock) as broker:
+            async with _embedded(settings, folder, admits, clock) as broker:
                 yield broker
         case "nats":
             async with connected(settings.url, settings.username, password, "diwang-hub") as client:

@@ -1,4 +1,4 @@
-"""The embedded broker: a NATS server with its MQTT listener, started and watched by the hub, gone when the hub is gone."""
+"""The embedded broker: a NATS server with its MQTT listener, started and watched by the hub, gone when it is gone."""
 
 import asyncio
 import ctypes

@@ -37,10 +37,10 @@ class Sightings:
             gateway = arrival.batch.gateway
             for device, at in {record.device: record.at for record in arrival.batch.records}.items():
                 key = DeviceKey(gateway, device)
-                at = spoke_at(at, arrival.batch.sent_at, arrival.received_at)
+                spoke = spoke_at(at, arrival.batch.sent_at, arrival.received_at)
                 earlier = self._devices.get(key)
-                if earlier is None or earlier < at:
-                    self._devices[key] = at
+                if earlier is None or earlier < spoke:
+                    self._devices[key] = spoke
 
     async def write(self, session: AsyncSession, now: datetime, monotonic: float) -> None:
         """Add new devices, and when it is time the last words, to the caller's transaction; `settled` follows."""

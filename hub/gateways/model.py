@@ -13,8 +13,8 @@ from hub.storage.base import Base, Json
 class Gateway(Base):
     """A box on site. `password_digest` is the SHA-256 of a 256-bit random password; `outbox` is as it last said.
 
-    `state_at` is the gateway's time of its last state and `heard_at` the hub's; `clock_behind_s` is by how much the box's
-    clock was behind the hub's then (negative: ahead), null while they agree within a minute.
+    `state_at` is the gateway's time of its last state and `heard_at` the hub's; `clock_behind_s` is by how much the
+    box's clock was behind the hub's then (negative: ahead), null while they agree within a minute.
     """
 
     __tablename__ = "gateway"

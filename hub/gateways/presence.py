@@ -133,7 +133,7 @@ class Presence:
 
     async def _tell(self, session: AsyncSession, row: Gateway) -> None:
         status = "online" if row.online else "offline"
-        log.info("gateway_" + status, gateway=row.gateway)
+        log.info("gateway_status", gateway=row.gateway, status=status)
         await self._stream.append(session, "gateway", {"gateway": row.gateway, "status": status})
 
 

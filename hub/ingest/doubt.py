@@ -1,4 +1,4 @@
-"""Times that cannot be right: kept as they came, beside the hub's own, and marked so that nothing trusts them blindly."""
+"""Times that cannot be right: kept as they came, beside the hub's own, and marked so that nothing trusts them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final

@@ -132,7 +132,7 @@ async def open_intake(
     registry = Registry(database, clock)
     await registry.refresh()
     password = secrets.broker_password.get_secret_value()
-    folder = config.data / "broker"
+    folder = config.data.absolute() / "broker"
     async with open_broker(config.broker, password, folder, registry.admits, clock) as broker:
         dispatcher = Dispatcher(database, broker.link, clock)
         recorder = Recorder(database, stream, clock, consumers)

@@ -50,6 +50,7 @@ class DeadLetter(Base):
     batch: Mapped[UUID | None]
     position: Mapped[int | None]
     reason: Mapped[str] = mapped_column(Text)
+    size: Mapped[int]
     payload: Mapped[bytes] = mapped_column(LargeBinary)
     times_seen: Mapped[int] = mapped_column(default=1)
     replayed_at: Mapped[datetime | None]

@@ -7,12 +7,9 @@ a crash at any point, is sent again by its gateway, and each store knows what it
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Final
 from uuid import UUID
-
-import msgspec
 
 from hub import metrics
 from hub.broker.contract import BrokerLink
@@ -20,17 +17,17 @@ from hub.commands.dispatching import Dispatcher
 from hub.gateways.registry import Registry
 from hub.ingest.acknowledging import acknowledge
 from hub.ingest.backlog import Backlog, Bounds
-from hub.ingest.deliveries import Delivery, Letter, Part
+from hub.ingest.deliveries import Delivery
 from hub.ingest.isolating import isolated
 from hub.ingest.persistence import Persistence
 from hub.ingest.reading import read, sender
 from hub.ingest.recording import Recorder
+from hub.ingest.storing import stored
 from hub.media.store import MediaStore
-from hub.telemetry.contract import Clash, TelemetryStore
+from hub.telemetry.contract import TelemetryStore
 from protocol import logs
 from protocol.clock import Clock
 from protocol.errors import StoreUnavailableError
-from protocol.messages import Reading
 
 log = logs.get(__name__)
 
@@ -54,8 +51,7 @@ class Ingest:
     ) -> None:
         self._link = link
         self._registry = registry
-        self._telemetry = telemetry
-        self._media = media
+        self._store_some = partial(stored, telemetry, media)
         self._recorder = recorder
         self._dispatcher = dispatcher
         self._clock = clock
@@ -84,18 +80,6 @@ class Ingest:
             parts.create_task(self._store(), name="ingest-telemetry")
             parts.create_task(self._record(), name="ingest-relational")
 
-    async def replay(self, topic: str, payload: bytes) -> Delivery:
-        """Take one message the whole way, now, and acknowledge nothing; return what became of it.
-
-        Raises StoreUnavailableError, and whatever a store or a consumer raises.
-        """
-        delivery = read(topic, payload, self._clock.now())
-        if not delivery.usable:
-            return delivery
-        (stored,) = await self._stored_of([delivery])
-        await self._recorder.record([stored])
-        return stored
-
     async def check(self) -> None:
         """Raise StoreUnavailableError while a store is away."""
         for wait in self._waits:
@@ -116,18 +100,8 @@ class Ingest:
             if self._dropped:
                 log.info("ingest_has_room", dropped=self._dropped)
                 self._dropped = 0
-            parts = await self._waits[0].until_done(partial(isolated, group, self._stored_of))
+            parts = await self._waits[0].until_done(partial(isolated, group, self._store_some))
             await self._stored.put([each for part in parts for each in part])
-
-    async def _stored_of(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
-        """Commit telemetry and images; return the deliveries with what clashed as letters."""
-        images = [each.image for each in deliveries if each.image is not None]
-        await asyncio.gather(*(self._media.put(image.sha256, image.payload) for image in images))
-        arrivals = [each.arrival for each in deliveries if each.arrival is not None]
-        if not arrivals:
-            return list(deliveries)
-        committed = await self._telemetry.commit(arrivals)
-        return _with_clashes(deliveries, committed.clashes) if committed.clashes else list(deliveries)
 
     async def _record(self) -> None:
         while True:
@@ -158,29 +132,3 @@ def _distinct(group: list[Delivery]) -> list[Delivery]:
             seen.add(key)
         distinct.append(each)
     return distinct
-
-
-def _with_clashes(deliveries: Sequence[Delivery], clashes: Sequence[Clash]) -> list[Delivery]:
-    by_batch: dict[UUID, list[Clash]] = {}
-    for clash in clashes:
-        by_batch.setdefault(clash.batch, []).append(clash)
-    return [
-        replace(each, letters=(*each.letters, *_letters(each, by_batch[each.arrival.batch.id])))
-        if each.arrival is not None and each.arrival.batch.id in by_batch
-        else each
-        for each in deliveries
-    ]
-
-
-def _letters(delivery: Delivery, clashes: Sequence[Clash]) -> list[Letter]:
-    """The values that clash, each as a reading of its own, so that it can be replayed."""
-    letters = []
-    for clash in clashes:
-        record = delivery.arrival.batch.records[clash.index] if delivery.arrival else None
-        if isinstance(record, Reading) and clash.name in record.values:
-            alone = msgspec.structs.replace(record, values={clash.name: record.values[clash.name]})
-            payload = msgspec.json.encode(alone)
-            letters.append(
-                Letter(delivery.gateway, delivery.topic, Part.VALUE, clash.reason, payload, clash.batch, clash.index)
-            )
-    return letters

@@ -51,7 +51,7 @@ def read(topic: str, payload: bytes, received_at: datetime) -> Delivery:
             case Up.IMAGE:
                 return _image(parsed, topic, payload, received_at)
     except UndecodableMessageError as error:
-        return _unusable(gateway, topic, payload, received_at, error.reason, _batch_id(parsed, payload))
+        return _unusable(gateway, topic, payload, received_at, error.reason, batch=_batch_id(parsed, payload))
 
 
 def poisoned(delivery: Delivery, reason: str) -> Delivery:
@@ -59,7 +59,7 @@ def poisoned(delivery: Delivery, reason: str) -> Delivery:
     name = delivery.arrival.batch.id if delivery.arrival else None
     refused = str(name) if name else delivery.image.sha256 if delivery.image else None
     return _unusable(
-        delivery.gateway, delivery.topic, delivery.payload, delivery.received_at, reason, name, refused=refused
+        delivery.gateway, delivery.topic, delivery.payload, delivery.received_at, reason, batch=name, refused=refused
     )
 
 
@@ -73,7 +73,7 @@ def _batch(gateway: str, topic: str, payload: bytes, received_at: datetime) -> D
     ]
     extras: dict[int, dict[str, Any]] = decoded.extras
     times = [record.at for record in batch.records]
-    if times and not (_OLDEST <= min(times) and max(times) < _NEWEST):
+    if times and (min(times) < _OLDEST or max(times) >= _NEWEST):
         batch, extras, impossible = _without_impossible_times(batch, extras)
         letters += [
             Letter(gateway, topic, Part.RECORD, "`at` is not between the years 1970 and 9997", record, batch.id, index)
@@ -134,8 +134,8 @@ def _unusable(
     payload: bytes,
     received_at: datetime,
     reason: str,
-    batch: UUID | None = None,
     *,
+    batch: UUID | None = None,
     refused: str | None = None,
 ) -> Delivery:
     return Delivery(

@@ -114,6 +114,7 @@ async def keep_letters(session: AsyncSession, clock: Clock, at: datetime, letter
                 "batch": letter.batch,
                 "position": letter.position,
                 "reason": letter.reason.replace("\0", "\\0"),
+                "size": len(letter.payload),
                 "payload": letter.payload,
                 "times_seen": times,
             }

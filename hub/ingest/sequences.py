@@ -1,14 +1,18 @@
-"""Which batches are missing: sequence numbers count up by one within an enrolment, so what lies between runs is a gap."""
+"""Which batches are missing: numbers count up by one within an enrolment, so what lies between runs is a gap."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.ingest import repository
 from hub.ingest.repository import Enrolment, Run
 from hub.telemetry.contract import Arrival
+
+REPLAYED: Final = UUID(int=0)
+"""The epoch of batches that the hub makes itself; their numbers mean nothing."""
 
 _TAILS: Final = 20_000
 
@@ -61,6 +65,8 @@ class Sequences:
         numbers: dict[Enrolment, list[int]] = {}
         for arrival in arrivals:
             batch = arrival.batch
+            if batch.epoch == REPLAYED:
+                continue
             numbers.setdefault(Enrolment(batch.gateway, batch.epoch), []).append(batch.seq)
         self._ahead = {}
         changes = {}

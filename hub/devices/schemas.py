@@ -1,0 +1,68 @@
+"""Shapes of devices at the HTTP border."""
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hub.devices.model import Device
+
+
+class DeviceOut(BaseModel):
+    """A device, as it last spoke and as people linked it."""
+
+    gateway: str
+    device: str
+    driver: str
+    status: str = Field(description="ok, degraded, lost or stopped, as its gateway says")
+    status_since: datetime | None
+    detail: str
+    first_seen_at: datetime
+    last_seen_at: datetime | None
+    subject: UUID | None
+    officer: UUID | None
+    latitude: float | None
+    longitude: float | None
+    expected_interval_s: float | None
+
+    @classmethod
+    def of(cls, row: Device) -> Self:
+        """Return the shape of a row."""
+        return cls(
+            gateway=row.gateway,
+            device=row.device,
+            driver=row.driver,
+            status=row.status,
+            status_since=row.status_since,
+            detail=row.detail,
+            first_seen_at=row.first_seen_at,
+            last_seen_at=row.last_seen_at,
+            subject=row.subject_id,
+            officer=row.officer_id,
+            latitude=row.latitude,
+            longitude=row.longitude,
+            expected_interval_s=row.expected_interval_s,
+        )
+
+
+class DeviceChange(BaseModel):
+    """What people may change of a device. What is left out stays, null clears."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subject: UUID | None = Field(default=None, description="The business where it is installed")
+    officer: UUID | None = Field(default=None, description="The officer who carries it")
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = Field(default=None, description="WGS-84, of its site")
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = Field(default=None, description="WGS-84, of its site")
+    expected_interval_s: Annotated[float, Field(gt=0, le=31_536_000)] | None = Field(
+        default=None, description="How often it should speak"
+    )
+
+    @model_validator(mode="after")
+    def _a_site_has_both(self) -> Self:
+        if ("latitude" in self.model_fields_set) != ("longitude" in self.model_fields_set):
+            raise ValueError("send latitude and longitude together")
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude are both numbers or both null")
+        return self
