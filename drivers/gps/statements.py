@@ -1,27 +1,25 @@
 """What one sentence of a receiver claims, whatever language it came in. Everything but the kind may be missing."""
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Place:
+
+class Place(Struct, frozen=True):
     """WGS-84 degrees."""
 
     latitude: float
     longitude: float
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """How strongly one satellite is heard: `satellite` names constellation and number, C/N0 in dB-Hz."""
 
     satellite: str
     cn0_db: float
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """One sentence, decoded.
 
     `since_midnight` and `day` are UTC. `no_fix` says why the receiver itself does not vouch for a position ("status
