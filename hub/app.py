@@ -9,6 +9,7 @@ from hub import health
 from hub.accounts import endpoints as accounts
 from hub.accounts import login
 from hub.api import problems
+from hub.api.bounding import BoundedBodies
 from hub.api.headers import SecurityHeaders
 from hub.api.measuring import Measuring
 from hub.commands import endpoints as commands
@@ -46,6 +47,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
 )
 """What lies under /api/v1. A new noun adds its line here."""
 
+STREAMED: Final = (f"{API}/media", f"{API}/uploads")
+"""Routes that take large bodies piece by piece."""
+
 
 def create_app(parts: Parts) -> FastAPI:
     """Return the application that serves these parts. Opens and closes nothing."""
@@ -58,7 +62,6 @@ def create_app(parts: Parts) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
-        max_body_size=parts.config.http.max_body_bytes,
     )
     app.state.parts = parts
     problems.install(app)
@@ -66,7 +69,9 @@ def create_app(parts: Parts) -> FastAPI:
         app.include_router(router, prefix=API, responses=problems.problems(*problems.COMMON))
     app.include_router(login.router)
     app.include_router(health.router)
-    app.add_middleware(SecurityHeaders, https=parts.config.http.public_url.startswith("https:"))
+    http = parts.config.http
+    app.add_middleware(BoundedBodies, max_bytes=http.max_body_bytes, streams=STREAMED)
+    app.add_middleware(SecurityHeaders, https=http.public_url.startswith("https:"))
     app.add_middleware(Measuring)
     _complete_openapi(app)
     return app

@@ -1,5 +1,6 @@
 """Telling who calls, cheaply: a key that was just checked is not looked up again for a few seconds."""
 
+import asyncio
 import hmac
 import re
 from collections import OrderedDict
@@ -12,8 +13,13 @@ from hub.accounts.issuing import digest
 from hub.accounts.model import ApiKeyRow
 from hub.accounts.scopes import Scope
 from hub.storage.database import Database
+from protocol import logs
 from protocol.clock import Clock
+from protocol.errors import StoreUnavailableError
 
+log = logs.get(__name__)
+
+USES_SAVED_EVERY_S: Final = 30.0
 TRUSTED_FOR_S: Final = 4.0
 """A key revoked elsewhere is refused within this time; one revoked in this process is refused at once."""
 
@@ -76,12 +82,24 @@ class KeyRing:
         """Look every key and session up anew: one was revoked or closed."""
         self._known.clear()
 
+    async def run(self) -> None:
+        """Write down now and then when keys were last used, so that a request need not write, until cancelled."""
+        while True:
+            await asyncio.sleep(USES_SAVED_EVERY_S)
+            try:
+                await self.save_uses()
+            except StoreUnavailableError as error:
+                log.warning("key_uses_wait_for_store", reason=str(error))
+
     async def save_uses(self) -> None:
-        """Write down when keys were last used. Called now and then, so that a request need not write."""
-        uses, self._uses = self._uses, {}
+        """Write down when keys were last used. Raises StoreUnavailableError; what was to be written is kept."""
+        uses = dict(self._uses)
         if uses:
             async with self._database.write() as session:
                 await repository.note_uses(session, uses)
+        for key_id, at in uses.items():
+            if self._uses.get(key_id) == at:
+                del self._uses[key_id]
 
     def _remembered(self, stored: bytes) -> Caller | None:
         known = self._known.get(stored)

@@ -81,10 +81,10 @@ class Database:
             await engine.dispose()
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, password: str = "") -> Database:
     """Open `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user@host/name`.
 
-    Connects on first use. Raises ConfigurationError for any other URL.
+    Connects on first use; `password` is that of the PostgreSQL user. Raises ConfigurationError for any other URL.
     """
     try:
         parsed = make_url(url)
@@ -98,7 +98,7 @@ def open_database(url: str) -> Database:
             migrator=_sqlite(path, connections=1, foreign_keys=False),
         )
     if parsed.get_backend_name() == "postgresql":
-        address = parsed.set(drivername="postgresql+asyncpg")
+        address = parsed.set(drivername="postgresql+asyncpg", password=password or parsed.password)
         engine = create_async_engine(
             address, pool_pre_ping=True, pool_size=10, pool_timeout=BUSY_TIMEOUT_S, hide_parameters=True
         )

@@ -1,0 +1,140 @@
+"""Where the hub is put together: each part opened once, in one readable order, and closed in the reverse one."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from hub import housekeeping
+from hub.accounts import repository as accounts
+from hub.accounts.issuing import issue_key
+from hub.accounts.keyring import KeyRing
+from hub.accounts.scopes import Scope
+from hub.config import HubConfig, Secrets
+from hub.grids.live import LiveGrids
+from hub.ingest.contract import Consumer
+from hub.ingest.intake import Intake, open_intake
+from hub.ingest.recording import Recorder
+from hub.ingest.replaying import Replayer
+from hub.jobs.periodic import Periodic, run_periodic
+from hub.jobs.worker import Handler, Worker
+from hub.media.store import MediaFolder
+from hub.notifications.delivering import Delivery, open_delivery
+from hub.notifications.notifying import DELIVER
+from hub.parts import Parts
+from hub.readiness import Readiness
+from hub.storage import migrating
+from hub.storage.database import Database, open_database
+from hub.stream.stream import Stream
+from hub.telemetry.opening import open_telemetry
+from protocol.clock import Clock
+
+Run = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """The opened parts, and what has to run by name until the process stops."""
+
+    parts: Parts
+    running: dict[str, Run]
+    first_key: str | None = field(repr=False)
+    """The secret of the first API key, when it was made just now."""
+
+
+@asynccontextmanager
+async def open_hub(config: HubConfig, secrets: Secrets, clock: Clock) -> AsyncIterator[Hub]:
+    """Open every part that the roles of this process need, migrate the tables, and close all at the end.
+
+    Raises ConfigurationError for settings that cannot work, StoreUnavailableError or UplinkUnavailableError for what is
+    away at the start.
+    """
+    async with AsyncExitStack() as opened:
+        database = await opened.enter_async_context(_open_database(config, secrets))
+        telemetry = await opened.enter_async_context(open_telemetry(config, secrets))
+        media = MediaFolder(config.media)
+        stream = Stream(database, clock)
+        grids = LiveGrids(database, clock)
+        consumers = _consumers()
+        intake: Intake | None = None
+        if "ingest" in config.roles:
+            intake = await opened.enter_async_context(
+                open_intake(
+                    config,
+                    secrets,
+                    clock=clock,
+                    database=database,
+                    telemetry=telemetry,
+                    media=media,
+                    stream=stream,
+                    consumers=consumers,
+                )
+            )
+        parts = Parts(
+            config=config,
+            clock=clock,
+            database=database,
+            telemetry=telemetry,
+            media=media,
+            stream=stream,
+            keys=KeyRing(database, clock),
+            grids=grids,
+            readiness=Readiness(),
+            replayer=Replayer(telemetry, media, lambda: Recorder(database, stream, clock, consumers), clock),
+            broker_address=intake.broker.address if intake else config.broker.public_url or config.broker.url,
+            wake_commands=intake.dispatcher.wake if intake else _nobody,
+        )
+        delivery = await opened.enter_async_context(open_delivery(parts)) if "jobs" in config.roles else None
+        first_key = await _first_key(database, clock)
+        yield Hub(parts=parts, running=_running(parts, intake, delivery), first_key=first_key)
+
+
+def _consumers() -> Sequence[Consumer]:
+    """What is made of every batch that gateways report, in this order, in the transaction that stores it."""
+    return ()
+
+
+def _running(parts: Parts, intake: Intake | None, delivery: Delivery | None) -> dict[str, Run]:
+    """Return what runs in this process, and add to its readiness what that needs."""
+    parts.readiness.add("database", parts.database.ping)
+    parts.readiness.add("telemetry", parts.telemetry.ping)
+    running: dict[str, Run] = {"stream": parts.stream.run, "keys": parts.keys.run}
+    if intake is not None:
+        parts.readiness.add("broker", intake.broker.link.ping)
+        running["ingest"] = intake.run
+    if delivery is not None:
+        running["jobs"] = Worker(parts.database, parts.clock, _handlers(parts, delivery)).run
+        running["periodic"] = partial(run_periodic, parts.database, parts.clock, _periodics())
+    return running
+
+
+def _handlers(parts: Parts, delivery: Delivery) -> dict[str, Handler]:
+    """What the job worker does for each kind of job."""
+    return {**housekeeping.handlers(parts), DELIVER: delivery.deliver}
+
+
+def _periodics() -> Sequence[Periodic]:
+    """The jobs that come back."""
+    return (*housekeeping.PERIODICS,)
+
+
+@asynccontextmanager
+async def _open_database(config: HubConfig, secrets: Secrets) -> AsyncIterator[Database]:
+    database = open_database(config.database_url, secrets.database_password.get_secret_value())
+    try:
+        await migrating.upgrade(database)
+        yield database
+    finally:
+        await database.close()
+
+
+async def _first_key(database: Database, clock: Clock) -> str | None:
+    async with database.write() as session:
+        if await accounts.any_key(session):
+            return None
+        return issue_key(session, clock, "first", [Scope.ADMIN]).secret
+
+
+def _nobody() -> None:
+    """Another process sends commands, and looks for them by itself."""
