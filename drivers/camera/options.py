@@ -19,9 +19,9 @@ SCHEMES = ("rtsp", "rtsps", "http", "https", "usb", "file")
 class CameraOptions(Options, frozen=True, kw_only=True):
     """Options of the driver `camera`.
 
-    `source` is `rtsp://…` (taken over TCP), `http://…` (MJPEG), `usb:/dev/video0` or `file:recording.mp4`, the latter
+    `url` is `rtsp://…` (taken over TCP), `http://…` (MJPEG), `usb:/dev/video0` or `file:recording.mp4`, the latter
     played at its own pace, again and again with `loop`. `sub_stream` is a second, smaller stream of the same camera: if
-    given it is what is analysed, and `source` serves snapshots on command. Names and passwords never stand in an
+    given it is what is analysed, and `url` serves snapshots on command. Names and passwords never stand in an
     address: `username` is given beside it, the password in the file or the environment variable that is named.
 
     `analyses` are names of the entry-point group `diwang.analyses`, `analysis_options` their own options by name, and
@@ -32,7 +32,7 @@ class CameraOptions(Options, frozen=True, kw_only=True):
     `recovered_after_s` on end.
     """
 
-    source: Place
+    url: Place
     sub_stream: Place | None = None
     username: Annotated[str, Meta(max_length=256)] | None = None
     password_file: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
@@ -48,7 +48,7 @@ class CameraOptions(Options, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse what no camera can mean; the messages never repeat an address, it might hold a secret."""
-        for name, place in (("source", self.source), ("sub_stream", self.sub_stream)):
+        for name, place in (("url", self.url), ("sub_stream", self.sub_stream)):
             if place is not None:
                 _check_place(name, place)
         if self.password_file and self.password_env:

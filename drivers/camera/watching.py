@@ -30,7 +30,7 @@ class Watch:
     def __init__(self, begin: Begin, say: Callable[[FromChild], None], stop: threading.Event) -> None:
         options = begin.options
         self._say, self._stop, self._clock = say, stop, SystemClock()
-        self._main = source_of(options.source, options.username, begin.password)
+        self._main = source_of(options.url, options.username, begin.password)
         self._watched = (
             source_of(options.sub_stream, options.username, begin.password) if options.sub_stream else self._main
         )
