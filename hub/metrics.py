@@ -32,3 +32,6 @@ INGEST_SECONDS = Histogram(
     registry=REGISTRY,
 )
 MISSING_BATCHES = Gauge("hub_missing_batches", "Batches whose sequence numbers were skipped", registry=REGISTRY)
+
+ANOMALIES = Counter("hub_anomalies_total", "Anomalies found, by type", ["type"], registry=REGISTRY)
+OPEN_ALERTS = Gauge("hub_alerts_open", "Alerts that nobody has closed, by severity", ["severity"], registry=REGISTRY)

@@ -10,7 +10,11 @@ from hub.storage.base import Base, Serial
 
 
 class AlertRow(Base):
-    """One condition that people must know of. At most one alert per key is open."""
+    """One condition that people must know of. At most one alert per key is open.
+
+    `began_at` is when the condition began by the device's time, `condition_ended_at` when it was over; that closes
+    nothing: a person closes. `times_seen` counts its anomalies that were not withdrawn.
+    """
 
     __tablename__ = "alert"
     __table_args__ = (
@@ -35,6 +39,7 @@ class AlertRow(Base):
     grid_id: Mapped[str | None] = mapped_column(ForeignKey("grid.id"), index=True)
     officer_id: Mapped[UUID | None] = mapped_column(ForeignKey("officer.id"))
     summary: Mapped[str] = mapped_column(String(1000))
+    began_at: Mapped[datetime]
     raised_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     condition_ended_at: Mapped[datetime | None]

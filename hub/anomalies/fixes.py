@@ -1,6 +1,7 @@
 """A position as the detectors see it: whole microseconds, degrees, and an error bar that can be trusted."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from math import cos, hypot, radians
 from typing import Final
 
@@ -44,6 +45,11 @@ def fix_of(position: Position) -> Fix | None:
         min(sigma, _MOST_SIGMA_M),
         position.speed_mps,
     )
+
+
+def is_judged(position: Position, received_at: datetime, future: timedelta, horizon: timedelta) -> bool:
+    """Whether a position takes part: not from a clock that runs ahead, not older than the horizon when it came."""
+    return received_at - horizon <= position.at <= received_at + future
 
 
 def in_order(fixes: Iterable[Fix]) -> list[Fix]:

@@ -13,6 +13,15 @@ LOCATION_MOVED: Final = "location.moved"
 LOCATION_LOST: Final = "location.signal-lost"
 DEVICE_SILENT: Final = "device.silent"
 GATEWAY_OFFLINE: Final = "gateway.offline"
+TYPES: Final = (
+    LOCATION_JUMP,
+    LOCATION_SPEED,
+    LOCATION_OUTSIDE,
+    LOCATION_MOVED,
+    LOCATION_LOST,
+    DEVICE_SILENT,
+    GATEWAY_OFFLINE,
+)
 
 
 class Thresholds(BaseModel):

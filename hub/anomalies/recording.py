@@ -1,0 +1,176 @@
+"""Writing anomalies down: found, found again, ended, withdrawn. Each is one row, whatever the order of its messages."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.anomalies import repository
+from hub.anomalies.camera_events import merged
+from hub.anomalies.finding import Finding, identity, instant, microseconds
+from hub.anomalies.linking import linked
+from hub.anomalies.model import Anomaly
+from hub.anomalies.raising import Raising
+from hub.anomalies.settings import TYPES
+from hub.grids.live import LiveGrids
+from hub.metrics import ANOMALIES
+from hub.stream.stream import Stream
+from hub.subjects import archive
+from protocol.clock import Clock
+from protocol.messages import Severity
+
+_CAMERA: Final = ("offline", "stalled", "frozen", "dark", "covered", "blurred", "moved")
+_COUNTED: Final = frozenset({*TYPES, *(f"camera.{what}" for what in _CAMERA)})
+"""Types that are labels of the metric; what a device makes up counts as `other`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding of one device (none: of the gateway), or, with `event`, what one message of a happening shows."""
+
+    gateway: str
+    device: str
+    finding: Finding
+    event: UUID | None = None
+    images: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> UUID:
+        """The id of the anomaly."""
+        return identity(self.finding.type, self.gateway, self.device, self.event or self.finding.began_us)
+
+
+class Recording:
+    """Keeps anomalies, and lets archives, alerts and the stream follow. The caller commits."""
+
+    def __init__(self, clock: Clock, stream: Stream, grids: LiveGrids, raising: Raising) -> None:
+        self._clock = clock
+        self._stream = stream
+        self._grids = grids
+        self._raising = raising
+
+    async def record(self, session: AsyncSession, founds: Iterable[Found]) -> None:
+        """Write findings down, in their order; one that says nothing new changes nothing."""
+        ordered = list(founds)
+        known = await repository.by_id(session, {found.id for found in ordered})
+        fresh: dict[UUID, Anomaly] = {}
+        changed: dict[UUID, Anomaly] = {}
+        for found in ordered:
+            row = known.get(found.id)
+            if row is None:
+                row = known[found.id] = fresh[found.id] = await self._new(session, found)
+                session.add(row)
+            elif not _update(row, found):
+                continue
+            changed[found.id] = row
+        await session.flush()
+        for anomaly_id in sorted(changed, key=lambda each: (changed[each].key, changed[each].began_at, each)):
+            await self._follow(session, changed[anomaly_id], fresh=anomaly_id in fresh)
+
+    async def end(self, session: AsyncSession, row: Anomaly, at: datetime) -> None:
+        """End an anomaly that lasts."""
+        row.ended_at = at
+        await session.flush()
+        await self._follow(session, row, fresh=False)
+
+    async def withdraw(self, session: AsyncSession, rows: Sequence[Anomaly]) -> None:
+        """Take anomalies back that late data has shown never to have been."""
+        for row in rows:
+            row.withdrawn_at = self._clock.now()
+        await session.flush()
+        for row in rows:
+            if row.subject_id is not None:
+                await self._archive(session, row, row.subject_id, "anomaly.withdrawn", "异常已撤回")
+            await self._show(session, row)
+            await self._raising.follow(session, row)
+
+    async def _new(self, session: AsyncSession, found: Found) -> Anomaly:
+        finding = found.finding
+        began_at = instant(finding.began_us)
+        links = await linked(session, self._grids, found.gateway, found.device, began_at)
+        return Anomaly(
+            id=found.id,
+            key=f"{finding.type}:{found.gateway}/{found.device}",
+            type=finding.type,
+            severity=finding.severity.value,
+            gateway=found.gateway,
+            device=found.device,
+            subject_id=links.subject_id,
+            grid_id=links.grid_id,
+            officer_id=links.officer_id,
+            began_at=began_at,
+            ended_at=None if finding.ended_us is None else instant(finding.ended_us),
+            decided_at=instant(finding.decided_us),
+            detected_at=self._clock.now(),
+            summary=finding.summary[:1000],
+            data=finding.data,
+            images=list(found.images),
+        )
+
+    async def _follow(self, session: AsyncSession, row: Anomaly, *, fresh: bool) -> None:
+        if fresh:
+            ANOMALIES.labels(row.type if row.type in _COUNTED else "other").inc()
+            if row.subject_id is not None:
+                await self._archive(session, row, row.subject_id, "anomaly.found", "发现异常")
+        await self._show(session, row)
+        await self._raising.follow(session, row)
+
+    async def _archive(self, session: AsyncSession, row: Anomaly, subject_id: UUID, kind: str, words: str) -> None:
+        await archive.append(
+            session,
+            self._clock,
+            subject_id,
+            at=row.began_at,
+            kind=kind,
+            summary=f"{words}: {row.summary}",
+            ref=str(row.id),
+            data={"type": row.type, "severity": row.severity, "gateway": row.gateway, "device": row.device},
+        )
+
+    async def _show(self, session: AsyncSession, row: Anomaly) -> None:
+        facts: dict[str, Any] = {
+            "id": str(row.id),
+            "type": row.type,
+            "severity": row.severity,
+            "gateway": row.gateway,
+            "device": row.device,
+            "subject": str(row.subject_id) if row.subject_id else None,
+            "grid": row.grid_id,
+            "officer": str(row.officer_id) if row.officer_id else None,
+            "at": row.began_at.isoformat(),
+            "ended_at": row.ended_at.isoformat() if row.ended_at else None,
+            "withdrawn": row.withdrawn_at is not None,
+            "summary": row.summary,
+        }
+        facts |= {name: row.data[name] for name in ("latitude", "longitude") if name in row.data}
+        await self._stream.append(session, "anomaly", facts)
+
+
+def _update(row: Anomaly, found: Found) -> bool:
+    """Let a row say what was found now; tell whether that is news."""
+    before = (row.severity, row.began_at, row.ended_at, row.summary, row.data, row.images, row.withdrawn_at)
+    finding = merged(_finding_of(row), found.finding) if found.event is not None else found.finding
+    row.severity = finding.severity.value
+    row.began_at = instant(finding.began_us)
+    row.ended_at = None if finding.ended_us is None else instant(finding.ended_us)
+    row.summary = finding.summary[:1000]
+    row.data = finding.data if found.event is not None else row.data | finding.data
+    row.images = sorted({*row.images, *found.images})
+    row.withdrawn_at = None
+    after = (row.severity, row.began_at, row.ended_at, row.summary, row.data, row.images, row.withdrawn_at)
+    return before != after
+
+
+def _finding_of(row: Anomaly) -> Finding:
+    return Finding(
+        type=row.type,
+        severity=Severity(row.severity),
+        began_us=microseconds(row.began_at),
+        decided_us=microseconds(row.decided_at),
+        ended_us=None if row.ended_at is None else microseconds(row.ended_at),
+        summary=row.summary,
+        data=row.data,
+    )
