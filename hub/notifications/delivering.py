@@ -1,9 +1,7 @@
 """Delivering notifications: a signed POST, or a line on the hub's standard output. At least once.
 
-    delivery = Delivery(database, clock, policy, language="zh-CN")
-    handlers = {DELIVER: delivery.deliver}            # for hub.jobs.worker.Worker
-    ...
-    await delivery.close()
+    async with open_delivery(parts) as delivery:
+        handlers = {DELIVER: delivery.deliver}            # for hub.jobs.worker.Worker
 
 2xx is accepted, 404 and 410 are permanent, everything else is tried again for a day; then the notification is dead, and
 seen to be so in the ledger.
@@ -12,6 +10,8 @@ seen to be so in the ledger.
 import asyncio
 import ssl
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final, TextIO
 from uuid import UUID
@@ -23,9 +23,11 @@ from hub.jobs import retrying
 from hub.jobs.model import Job
 from hub.notifications import repository
 from hub.notifications.addresses import AddressPolicy
+from hub.notifications.channels import ensure_console
 from hub.notifications.model import Channel, Notification
 from hub.notifications.signing import signed_headers
 from hub.notifications.wording import Language
+from hub.parts import Parts
 from hub.storage.database import Database
 from protocol import logs
 from protocol.clock import Clock
@@ -38,6 +40,24 @@ ANSWER_S: Final = 10.0
 
 _GONE: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _LIMITS: Final = httpx.Limits(max_connections=32, max_keepalive_connections=8)
+
+
+@asynccontextmanager
+async def open_delivery(parts: Parts) -> AsyncIterator["Delivery"]:
+    """Open what the settings say, with a first channel to the console unless they say otherwise.
+
+    Raises ConfigurationError for networks that are none.
+    """
+    settings = parts.config.notifications
+    policy = AddressPolicy.of(settings.allow)
+    if settings.console:
+        async with parts.database.write() as session:
+            await ensure_console(session, parts.clock)
+    delivery = Delivery(parts.database, parts.clock, policy, language=settings.language)
+    try:
+        yield delivery
+    finally:
+        await delivery.close()
 
 
 class Delivery:
@@ -53,14 +73,14 @@ class Delivery:
         policy: AddressPolicy,
         *,
         language: Language = "zh-CN",
-        console: TextIO = sys.stdout,
+        console: TextIO | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._policy = policy
         self._language = language
-        self._console = console
+        self._console = console or sys.stdout
         # No proxy from the environment and no redirects: both would lead past the check of addresses.
         self._http = httpx.AsyncClient(
             verify=tls or True, timeout=ANSWER_S, limits=_LIMITS, trust_env=False, follow_redirects=False

@@ -1,7 +1,7 @@
 """All SQL of the organisation: units, officers, duties."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, case, exists, select, update
@@ -12,23 +12,24 @@ from hub.organisation.model import Duty, Officer, OrgUnit
 from hub.storage.upsert import insert_new
 from protocol.errors import RefusedRequestError
 
+_HOLDER_FIRST: Final = case((Duty.role == "holder", 0), else_=1)
+
 
 async def on_duty(session: AsyncSession, grid_id: str, at: datetime) -> list[Officer]:
     """Return the active officers on duty for a grid at an instant, the holder before the deputies."""
-    holder_first = case((Duty.role == "holder", 0), else_=1)
     wanted = (
         select(Officer)
         .join(Duty, Duty.officer_id == Officer.id)
         .where(Duty.grid_id == grid_id, Duty.since <= at, Duty.until > at, Officer.active.is_(True))
-        .order_by(holder_first, Duty.since, Officer.id)
+        .order_by(_HOLDER_FIRST, Duty.since, Officer.id)
     )
     return list((await session.scalars(wanted)).unique())
 
 
 async def duties_of(session: AsyncSession, officer_id: UUID, at: datetime) -> list[Duty]:
-    """Return what an officer is on duty for at an instant, by grid."""
+    """Return what an officer is on duty for at an instant: grids held before grids deputised for, by id."""
     wanted = select(Duty).where(Duty.officer_id == officer_id, Duty.since <= at, Duty.until > at)
-    return list(await session.scalars(wanted.order_by(Duty.grid_id, Duty.id)))
+    return list(await session.scalars(wanted.order_by(_HOLDER_FIRST, Duty.grid_id, Duty.id)))
 
 
 async def duties_between(session: AsyncSession, grid_id: str, since: datetime, until: datetime) -> list[Duty]:
