@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from protocol.errors import DeviceRefusedError, DeviceUnreachableError
 from protocol.messages import DeviceState, Position, Reading
 from tests.simulators import gps_recordings, gps_units
 
+ROOT = Path(__file__).parents[2]
 GPS = "drivers.gps:SPEC"
 START = datetime(2026, 11, 24, 8, tzinfo=UTC)
 HERE = Step(24.57, 118.10, 1.3, 45.0)
@@ -238,3 +241,19 @@ async def test_a_whole_drive_is_played_without_loss(tmp_path: Path) -> None:
     async with listening(tmp_path, source) as (_, said):
         records = [one.record async for one in said if isinstance(one, Report)]
     assert sum(isinstance(record, Position) for record in records) == 1_654
+
+
+async def test_a_patrol_in_a_process_of_its_own_is_heard(tmp_path: Path) -> None:
+    patrol = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.simulators.nmea_patrol", "--pace", "50", cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert patrol.stdout is not None
+        port = int(await patrol.stdout.readline())
+        async with listening(tmp_path, {"kind": "tcp", "host": "127.0.0.1", "port": port}) as (_, said):
+            positions = [await next_position(said) for _ in range(20)]
+    finally:
+        patrol.terminate()
+        await patrol.wait()
+    assert all(after.at - one.at == timedelta(seconds=1) for one, after in pairwise(positions))
+    assert all(abs(position.latitude - 24.57) < 1e-3 for position in positions)
