@@ -79,7 +79,7 @@ class Agent:
                 store,
                 clock,
                 hub_clock,
-                device=supervisor.device,
+                obey=supervisor.obey,
                 orders={"restart": restart, "status": tell_status},
                 keep=intake.keep,
             )
@@ -132,7 +132,7 @@ async def _close(devices: asyncio.Task[None], intake: Intake) -> None:
     await asyncio.wait((devices,), timeout=_CLOSE_WITHIN_S)
     try:
         async with asyncio.timeout(_CLOSE_WITHIN_S):
-            await intake.drain()
+            await intake.flush()
     except TimeoutError:
         log.critical("not_everything_was_kept", reason="the outbox takes nothing")
 

@@ -25,7 +25,8 @@ class Intake:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._waiting: asyncio.Queue[tuple[Report, Callable[[], None] | None]] = asyncio.Queue(_WAITING_AT_MOST)
+        self._waiting: asyncio.Queue[tuple[Report | None, Callable[[], None] | None]]
+        self._waiting = asyncio.Queue(_WAITING_AT_MOST)
 
     async def put(self, report: Report, stored: Callable[[], None] | None = None) -> None:
         """Hand in a report, waiting for room; `stored` is called once it is on the disk."""
@@ -37,9 +38,11 @@ class Intake:
         await self.put(report, kept.set)
         await kept.wait()
 
-    async def drain(self) -> None:
-        """Return once everything handed in so far is on the disk."""
-        await self._waiting.join()
+    async def flush(self) -> None:
+        """Return once everything handed in before is on the disk."""
+        reached = asyncio.Event()
+        await self._waiting.put((None, reached.set))
+        await reached.wait()
 
     async def run(self) -> None:
         """Keep what is handed in, until cancelled."""
@@ -47,9 +50,9 @@ class Intake:
             taken = [await self._waiting.get()]
             while not self._waiting.empty():
                 taken.append(self._waiting.get_nowait())
-            await self._store([report for report, _ in taken])
+            if reports := [report for report, _ in taken if report is not None]:
+                await self._store(reports)
             for _, stored in taken:
-                self._waiting.task_done()
                 if stored is not None:
                     stored()
 

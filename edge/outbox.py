@@ -180,7 +180,8 @@ class Outbox:
         ledger = shelf.begin(connection)
         dropped = shelf.drop_telemetry(connection, ledger, need=_RELIEF_BYTES)
         shelf.finish(connection, ledger)
-        log.error("telemetry_dropped_for_room_on_disk", records=dropped)
+        if dropped:
+            log.error("telemetry_dropped_for_room_on_disk", records=dropped)
 
     def _seal(self, connection: apsw.Connection, lane: Lane) -> SealedBatch | None:
         ledger = shelf.begin(connection)

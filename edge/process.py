@@ -1,6 +1,6 @@
 """The agent's process: `python -m edge.process --config site.toml [--check]`.
 
-Exit codes: 0 stopped on purpose, 1 a bug, 2 a mistake in the configuration, 3 the outbox cannot be opened.
+Exit codes: 0 stopped on purpose, 1 a bug (with its trace), 2 a mistake in the configuration, 3 the outbox cannot be opened.
 """
 
 import argparse
@@ -51,9 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StoreUnavailableError as error:
         log.critical("outbox_cannot_be_opened", reason=str(error))
         return EXIT_STORE
-    except Exception:  # the top of the process: a bug stops it, loudly
-        log.critical("agent_failed", exc_info=True)
-        return 1
     if restart:
         command = [sys.executable, "-m", "edge.process", *(arguments or sys.argv[1:])]
         os.execv(sys.executable, command)  # noqa: S606 - this program again

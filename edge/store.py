@@ -10,18 +10,18 @@ asked to drop it, and only then are those who want to add turned away.
 """
 
 import asyncio
-import os
 import queue
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 import apsw
 
+from edge.ballast import Ballast
 from protocol import logs
 from protocol.clock import Clock
 from protocol.errors import DiwangError, StoreUnavailableError
@@ -29,7 +29,7 @@ from protocol.errors import DiwangError, StoreUnavailableError
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
 
-_CHECKPOINT_PAGES: Final = 256
+_PAGE_BYTES: Final = 4096
 _CACHE_KIB: Final = 1024
 _GROUP_JOBS: Final = 256
 _NO_ROOM: Final = (apsw.FullError, apsw.IOError, apsw.CantOpenError)
@@ -68,8 +68,7 @@ class Store:
         self._schema = schema
         self._clock = clock
         self._group_s = group_s
-        self._ballast = file.with_suffix(".ballast")
-        self._ballast_bytes = ballast_bytes
+        self._ballast = Ballast(file.with_suffix(".ballast"), ballast_bytes)
         self._owner = _Owner()
         self._parked: list[_Job] = []
         self._thread = threading.Thread(target=self._own, name=f"{file.stem}-owner", daemon=True)
@@ -122,14 +121,16 @@ class Store:
     # From here on everything runs on the owner's thread.
 
     def _own(self) -> None:
+        outcome: Exception | None = self._ended()
         try:
             connection = self._open()
-        except apsw.Error as error:
-            self._owner.dead = True
-            failure = StoreUnavailableError(f"{self._file}: {error}")
-            self._loop.call_soon_threadsafe(self._opened.set_exception, failure)
+            outcome = None
+        except (apsw.Error, OSError) as error:
+            outcome = StoreUnavailableError(f"{self._file}: {error}")
             return
-        self._loop.call_soon_threadsafe(self._opened.set_result, None)
+        finally:
+            self._owner.dead = outcome is not None
+            self._loop.call_soon_threadsafe(_resolve, self._opened, None, outcome)
         group: list[_Job] = []
         try:
             running = True
@@ -157,21 +158,21 @@ class Store:
             return self._connect()
 
     def _connect(self) -> apsw.Connection:
-        self._fill_ballast()
+        self._ballast.fill()
         connection = apsw.Connection(str(self._file))
+        # Writing the log back makes the file grow by as much, so the log stays well below the ballast.
+        log_bytes = self._ballast.size // 4
         try:
             connection.execute(
                 # Exclusive: two agents on one folder would double everything, so the second one does not start.
                 "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                f"PRAGMA cache_size=-{_CACHE_KIB}; PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES};"
-                f"PRAGMA journal_size_limit={_CHECKPOINT_PAGES * 4096};"
+                f"PRAGMA cache_size=-{_CACHE_KIB}; PRAGMA wal_autocheckpoint={log_bytes // _PAGE_BYTES};"
+                f"PRAGMA page_size={_PAGE_BYTES}; PRAGMA journal_size_limit={log_bytes};"
             )
-            with connection:
-                connection.execute(self._schema)
+            connection.execute(self._schema)
         except _NO_ROOM:
-            self._ballast.unlink(missing_ok=True)
-            with connection:
-                connection.execute(self._schema)
+            self._ballast.give_up()
+            connection.execute(self._schema)
         except apsw.Error:
             connection.close()
             raise
@@ -206,31 +207,36 @@ class Store:
             self._commit_without_room(connection, group, str(error))
         settled = [job for job in (*group, *self._parked) if not job.parked or job.outcome is not None or job.error]
         self._parked = [job for job in self._parked if job.outcome is None and job.error is None]
-        self._announce(settled)
-        if not self._ballast.exists():
-            self._fill_ballast()
+        if settled:
+            self._loop.call_soon_threadsafe(_settle, settled)
+        self._ballast.fill()
 
     def _commit_without_room(self, connection: apsw.Connection, group: list[_Job], reason: str) -> None:
-        log.error("disk_full", file=self._file.name, reason=reason)
-        self._ballast.unlink(missing_ok=True)
-        for jobs in (
-            [],
-            [job for job in group if not job.grows],
-            [*(job for job in group if job.grows), *self._parked],
-        ):
-            try:
-                self._write_log_back(connection)
-                if not jobs and self.relief:
-                    with connection:
-                        self.relief(connection)
-                self._transact(connection, jobs)
-            except _NO_ROOM as error:
-                for job in jobs:
-                    if not job.parked:
-                        job.error = StoreUnavailableError(f"{self._file.name}: {error}")
+        """Do in the ballast's room what makes room, then put the ballast back; what adds gets what is left."""
+        log.critical("disk_full", file=self._file.name, reason=reason)
+        self._ballast.give_up()
+        self._turn_away(lambda: self._relieve(connection), ())
+        modest = [job for job in group if not job.grows]
+        self._turn_away(lambda: self._transact(connection, modest), modest)
+        self._turn_away(lambda: _write_log_back(connection), ())
+        self._ballast.fill()
+        rest = [*(job for job in group if job.grows), *self._parked]
+        self._turn_away(lambda: self._transact(connection, rest), rest)
 
-    def _write_log_back(self, connection: apsw.Connection) -> None:
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    def _relieve(self, connection: apsw.Connection) -> None:
+        _write_log_back(connection)
+        if self.relief:
+            with _transaction(connection):
+                self.relief(connection)
+
+    def _turn_away(self, act: Callable[[], None], jobs: Iterable[_Job]) -> None:
+        """Act; when the disk does not allow it, those who wait for a result hear so."""
+        try:
+            act()
+        except _NO_ROOM as error:
+            for job in jobs:
+                if not job.parked:
+                    job.error = StoreUnavailableError(f"{self._file.name}: {error}")
 
     def _transact(self, connection: apsw.Connection, jobs: Iterable[_Job]) -> None:
         """Run all jobs in one transaction; a job that fails is undone alone."""
@@ -238,7 +244,7 @@ class Store:
         for job in jobs:
             job.outcome = job.error = None
         try:
-            with connection:
+            with _transaction(connection):
                 for job in jobs:
                     self._attempt(connection, job)
         except _NO_ROOM:
@@ -247,17 +253,15 @@ class Store:
             raise
 
     def _attempt(self, connection: apsw.Connection, job: _Job) -> None:
+        connection.execute("SAVEPOINT job")
         try:
-            with connection:
-                job.outcome = job.work(connection)
+            job.outcome = job.work(connection)
         except _NO_ROOM:
-            raise
+            raise  # the whole transaction is lost
         except (DiwangError, apsw.Error) as error:
             job.error = error
-
-    def _announce(self, settled: list[_Job]) -> None:
-        if settled:
-            self._loop.call_soon_threadsafe(_settle, settled)
+            connection.execute("ROLLBACK TO job")
+        connection.execute("RELEASE job")
 
     def _give_up_on(self, jobs: list[_Job]) -> None:
         """Nobody waits for ever on a thread that has ended."""
@@ -270,24 +274,34 @@ class Store:
                 jobs.append(job)
         for job in jobs:
             job.error = self._ended()
-        self._announce(jobs)
+        self._loop.call_soon_threadsafe(_settle, jobs)
 
-    def _fill_ballast(self) -> None:
-        """Take the ballast's room while there is plenty: real blocks, not a hole."""
-        if self._ballast.exists() or shutil.disk_usage(self._file.parent).free < 3 * self._ballast_bytes:
-            return
-        try:
-            with self._ballast.open("wb") as ballast:
-                os.posix_fallocate(ballast.fileno(), 0, self._ballast_bytes)
-        except OSError:
-            self._ballast.unlink(missing_ok=True)
+
+@contextmanager
+def _transaction(connection: apsw.Connection) -> Iterator[None]:
+    """Like apsw's own, but aware that SQLite itself may undo everything when the disk is full."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _write_log_back(connection: apsw.Connection) -> None:
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 def _settle(jobs: list[_Job]) -> None:
     for job in jobs:
-        if job.done.done():
-            continue
-        if job.error is not None:
-            job.done.set_exception(job.error)
-        else:
-            job.done.set_result(job.outcome)
+        _resolve(job.done, job.outcome, job.error)
+
+
+def _resolve(waiting: asyncio.Future[Any], outcome: object, error: Exception | None) -> None:
+    if waiting.done():
+        return
+    if error is not None:
+        waiting.set_exception(error)
+    else:
+        waiting.set_result(outcome)

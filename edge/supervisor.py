@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from drivers import registry
-from drivers.contract import Driver, Health, Raw, Releases, Report, Reports
+from drivers.contract import Answer, Driver, Health, Obeys, Raw, Releases, Report, Reports
 from edge.backoff import delays
 from edge.board import Board
 from edge.config import Config, Device
@@ -17,7 +17,7 @@ from edge.ring import Ring
 from edge.thinning import Thinner
 from protocol import logs
 from protocol.clock import Clock
-from protocol.errors import DeviceUnreachableError, DiwangError, PermanentError
+from protocol.errors import DeviceRefusedError, DeviceUnreachableError, DiwangError, PermanentError
 from protocol.messages import DeviceState, Position
 
 _STEADY_AFTER_S: Final = 60.0
@@ -50,14 +50,25 @@ class Supervisor:
             for name, device in self._config.devices.items():
                 devices.create_task(self._keep(name, device), name=f"device {name}")
 
-    def device(self, name: str) -> Driver | None:
-        """Return an open device, None for an unknown name; raise DeviceUnreachableError when it is not open now."""
+    async def obey(self, name: str, command: str, args: dict[str, Any]) -> Answer | None:
+        """Let a device carry out a command; None when there is no such device or it does not know the command.
+
+        Raises DeviceUnreachableError when the device is not open now, and DeviceRefusedError when it says no or fails.
+        """
         slot = self._slots.get(name)
         if slot is None:
             return None
         if slot.driver is None:
             raise DeviceUnreachableError(f"{name} is not reached at the moment")
-        return slot.driver
+        if not isinstance(slot.driver, Obeys) or command not in slot.driver.commands:
+            return None
+        try:
+            return await slot.driver.obey(command, args)
+        except DiwangError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of a plug-in, as below
+            log.warning("driver_failed", device=name, command=command, exc_info=True)
+            raise DeviceRefusedError(f"the driver failed: {type(error).__name__}") from error
 
     def restart(self, name: str) -> None:
         """Close a device and open it again at once; raise DeviceUnreachableError for an unknown name."""
@@ -106,14 +117,14 @@ class Supervisor:
             slot.driver = driver
             try:
                 if isinstance(driver, Reports):
-                    await self._listen(name, device, driver)
+                    await self._listen(name, device, driver, slot)
                 else:
                     self._board.note(name, DeviceState.OK)
                     await asyncio.Event().wait()
             finally:
                 slot.driver = None
 
-    async def _listen(self, name: str, device: Device, driver: Reports) -> None:
+    async def _listen(self, name: str, device: Device, driver: Reports, slot: _Slot) -> None:
         thinner = Thinner(self._config.positions.thinning()) if device.thin else None
         ring = Ring(self._config.data / "devices" / name / _RING_FOLDER, device.raw_ring_bytes)
         taken = 0
@@ -129,12 +140,13 @@ class Supervisor:
                     ring.write(self._clock.now(), item.payload)
                 elif isinstance(item, Report):
                     taken += 1
-                    safe = partial(_release, driver, taken) if isinstance(driver, Releases) else None
+                    safe = partial(_release, slot, driver, taken) if isinstance(driver, Releases) else None
                     await self._hand_on(item, thinner, safe)
         finally:
             ring.close()
             for position in thinner.flush() if thinner else ():
                 await self._intake.put(Report(position))
+            await self._intake.flush()  # so that the driver hears of everything before it is closed
 
     async def _hand_on(self, report: Report, thinner: Thinner | None, safe: Callable[[], None] | None) -> None:
         if thinner is None or not isinstance(report.record, Position):
@@ -144,7 +156,9 @@ class Supervisor:
             await self._intake.put(Report(position), safe)
 
 
-def _release(driver: Releases, count: int) -> None:
+def _release(slot: _Slot, driver: Releases, count: int) -> None:
+    if slot.driver is not driver:
+        return  # closed in the meantime
     try:
         driver.release(count)
     except Exception:  # the border of a plug-in: a driver's bug must not stop the box
