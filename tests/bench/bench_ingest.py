@@ -1,0 +1,102 @@
+"""How many readings per second the hub commits and acknowledges, broker and load generator on the same cores.
+
+    python -m tests.bench.bench_ingest [SECONDS]
+
+Batches of 100 one-value readings at 1, 10, 100 and 1,000 gateways; the delay at 1,000 readings/s; and DuckDB alone
+inserting the same rows in the same run.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+
+from hub.telemetry.contract import Arrival
+from hub.telemetry.duckdb_store import DuckDBStore
+from protocol import codec
+from tests.bench.mqtt_load import records
+
+BATCH = 100
+IN_FLIGHT = 256
+ROOT = Path(__file__).parents[2]
+
+
+def cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def run(gateways: int, seconds: float, rate: float, batch: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="diwang-bench-") as data:
+        command = [sys.executable, "-m", "tests.bench.ingest_process", data, "0", str(gateways)]
+        hub = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        try:
+            assert hub.stdout is not None
+            line = hub.stdout.readline().split()
+            host, port = line[1].removeprefix("mqtt://").split(":")
+            parts = (psutil.Process(hub.pid), psutil.Process(int(line[2])))
+            before = [cpu_s(part) for part in parts]
+            window = max(1, IN_FLIGHT // gateways)
+            load = [sys.executable, "-m", "tests.bench.mqtt_load", host, port, str(gateways), str(window)]
+            done = subprocess.run(
+                [*load, str(batch), str(seconds), str(rate)], cwd=ROOT, check=True, capture_output=True, text=True
+            )
+            found: dict[str, Any] = json.loads(done.stdout)
+            hub_s, broker_s = (cpu_s(part) - start for part, start in zip(parts, before, strict=True))
+            found["hub_us"] = hub_s / found["acked"] * 1e6
+            found["broker_us"] = broker_s / found["acked"] * 1e6
+            found["load_us"] = found["cpu_s"] / found["acked"] * 1e6
+            found["rss_mb"] = parts[0].memory_info().rss / 1e6
+            return found
+        finally:
+            hub.terminate()
+            hub.wait(10)
+
+
+async def store_alone(seconds: float) -> float:
+    """Readings per second of the telemetry store alone, groups of 50 batches, already decoded."""
+    body, epoch = records(BATCH), uuid4()
+    with tempfile.TemporaryDirectory(prefix="diwang-bench-") as data:
+        store = await DuckDBStore.opened(Path(data) / "telemetry.duckdb")
+        stored, began = 0, time.perf_counter()
+        spent = 0.0
+        while spent < seconds:
+            arrivals = []
+            for seq in range(50):
+                payload = b'{"id":"%s","gateway":"g%d","epoch":"%s","seq":1,"sent_at":"2026-11-24T00:00:00Z","records":%s}'
+                message = payload % (str(uuid4()).encode(), seq % 10, str(epoch).encode(), body)
+                arrivals.append(Arrival(codec.decode_batch(message).batch, datetime.now(UTC)))
+            began = time.perf_counter()
+            await store.commit(arrivals)
+            spent += time.perf_counter() - began
+            stored += 50 * BATCH
+        await store.close()
+        return stored / spent
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10
+    alone = asyncio.run(store_alone(min(5, seconds)))
+    print(f"{'DuckDB store alone, decoded batches':42} {alone:10,.0f} readings/s")
+    for gateways in (1, 10, 100, 1000):
+        row = run(gateways, seconds, 0, BATCH)
+        print(
+            f"{gateways:5} gateways, batches of {BATCH} readings      {row['per_s']:10,.0f} readings/s"
+            f"  {row['per_s'] / alone:5.0%} of the store alone  p50 {row['p50_ms']:5.0f} ms  p99 {row['p99_ms']:5.0f} ms"
+            f"  CPU us/reading: hub {row['hub_us']:.2f} broker {row['broker_us']:.2f} load {row['load_us']:.2f}"
+            f"  hub RSS {row['rss_mb']:.0f} MB  unacknowledged {row['unacked']}"
+        )
+    row = run(10, seconds, 100, 10)
+    print(f"1,000 readings/s in batches of 10: p50 {row['p50_ms']:.1f} ms  p99 {row['p99_ms']:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

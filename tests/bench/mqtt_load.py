@@ -1,0 +1,181 @@
+"""A load generator: many gateways on raw MQTT 3.1.1 in one process, each with a window of unacknowledged batches.
+
+    python -m tests.bench.mqtt_load HOST PORT GATEWAYS WINDOW RECORDS SECONDS BATCHES_PER_S
+
+Publishes at QoS 1; BATCHES_PER_S 0 means as fast as the window allows. Prints one JSON line at the end.
+"""
+
+import asyncio
+import json
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from tests.simulators.intake import PASSWORD
+
+CONNECT, PUBLISH, SUBSCRIBE = 0x10, 0x32, 0x82
+TYPE_CONNACK, TYPE_PUBLISH, TYPE_SUBACK = 2, 3, 9
+
+
+class _Ack(msgspec.Struct):
+    batches: list[str] = []
+
+
+_acks = msgspec.json.Decoder(_Ack)
+
+
+def packet(kind: int, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    size, length = len(body), bytearray()
+    while True:
+        size, low = divmod(size, 128)
+        length.append(low | (0x80 if size else 0))
+        if not size:
+            return bytes([kind]) + bytes(length) + body
+
+
+def text(value: str) -> bytes:
+    return len(value.encode()).to_bytes(2, "big") + value.encode()
+
+
+class Gateway(asyncio.Protocol):
+    """One connection. `acked` is called with the delay of each acknowledged batch."""
+
+    def __init__(self, name: str, body: bytes, acked: Callable[["Gateway", float], None]) -> None:
+        self.name = name
+        self.epoch = uuid.uuid4()
+        self.seq = 0
+        self.sent: dict[str, float] = {}
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._body = body
+        self._acked = acked
+        self._rest = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        login = text(self.name) + text(self.name) + text(PASSWORD)
+        transport.write(packet(CONNECT, text("MQTT"), b"\x04\xc2\x00\x3c", login))
+        transport.write(packet(SUBSCRIBE, b"\x00\x01", text(f"diwang/v1/{self.name}/down/ack"), b"\x00"))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(ConnectionError("refused"))
+
+    def data_received(self, data: bytes) -> None:
+        data = self._rest + data
+        place = 0
+        while (end := packet_end(data, place)) is not None:
+            start, stop = end
+            self._packet(data[place] >> 4, data[start:stop])
+            place = stop
+        self._rest = data[place:]
+
+    def _packet(self, kind: int, body: bytes) -> None:
+        if kind == TYPE_SUBACK:
+            self.ready.set_result(None)
+        elif kind == TYPE_PUBLISH:
+            now = time.perf_counter()
+            for batch in _acks.decode(body[2 + int.from_bytes(body[:2], "big") :]).batches:
+                if (sent := self.sent.pop(batch, None)) is not None:
+                    self._acked(self, now - sent)
+
+    def send(self) -> None:
+        self.seq += 1
+        batch = str(uuid.uuid4())
+        self.sent[batch] = time.perf_counter()
+        envelope = b'{"id":"%s","gateway":"%s","epoch":"%s","seq":%d,"sent_at":"%s","records":' % (
+            batch.encode(),
+            self.name.encode(),
+            str(self.epoch).encode(),
+            self.seq,
+            datetime.now(UTC).isoformat().encode(),
+        )
+        number = (self.seq % 65_000 + 1).to_bytes(2, "big")
+        self.transport.write(packet(PUBLISH, text(f"diwang/v1/{self.name}/up/batch"), number, envelope, self._body, b"}"))
+
+
+def packet_end(data: bytes, place: int) -> tuple[int, int] | None:
+    size, shift, at = 0, 0, place + 1
+    while at < len(data):
+        size |= (data[at] & 0x7F) << shift
+        if data[at] < 0x80:
+            return (at + 1, at + 1 + size) if at + 1 + size <= len(data) else None
+        shift += 7
+        at += 1
+    return None
+
+
+def records(count: int) -> bytes:
+    start = datetime.now(UTC)
+    return json.dumps(
+        [
+            {
+                "kind": "reading",
+                "device": f"d{index % 10}",
+                "at": (start + timedelta(milliseconds=index)).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+                "values": {"temperature_c": 4.5 + index},
+            }
+            for index in range(count)
+        ],
+        separators=(",", ":"),
+    ).encode()
+
+
+async def main(host: str, port: int, gateways: int, window: int, count: int, seconds: float, rate: float) -> None:
+    loop = asyncio.get_running_loop()
+    body, delays = records(count), list[float]()
+    until = 0.0
+
+    def acked(gateway: Gateway, delay: float) -> None:
+        delays.append(delay)
+        if not rate and time.perf_counter() < until:
+            gateway.send()
+
+    clients = []
+    for number in range(gateways):
+        _, client = await loop.create_connection(
+            lambda number=number: Gateway(f"g{number}", body, acked), host, port  # type: ignore[misc]
+        )
+        clients.append(client)
+        await client.ready
+    began = time.perf_counter()
+    until = began + seconds
+    if rate:
+        sent = 0
+        while time.perf_counter() < until:
+            while sent < (time.perf_counter() - began) * rate:
+                clients[sent % gateways].send()
+                sent += 1
+            await asyncio.sleep(0.002)
+    else:
+        for client in clients:
+            for _ in range(window):
+                client.send()
+        await asyncio.sleep(seconds)
+    patience = time.perf_counter() + 20
+    while any(client.sent for client in clients) and time.perf_counter() < patience:
+        await asyncio.sleep(0.01)
+    took = time.perf_counter() - began
+    delays.sort()
+    print(  # noqa: T201 - read by whoever started it
+        json.dumps(
+            {
+                "acked": len(delays) * count,
+                "per_s": len(delays) * count / took,
+                "unacked": sum(len(client.sent) for client in clients),
+                "p50_ms": delays[len(delays) // 2] * 1000,
+                "p99_ms": delays[int(len(delays) * 0.99)] * 1000,
+                "cpu_s": time.process_time(),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    host, port, gateways, window, count, seconds, rate = sys.argv[1:]
+    asyncio.run(main(host, int(port), int(gateways), int(window), int(count), float(seconds), float(rate)))
