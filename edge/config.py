@@ -82,7 +82,7 @@ class Positions(Section, frozen=True, kw_only=True):
     dead_band_m: Annotated[float, Meta(ge=0, le=1_000, description="Metres by which a sent track may be off")] = 10.0
     turn_deg: Annotated[float, Meta(gt=0, le=180, description="A change of course that is always sent")] = 30.0
     turning_mps: Annotated[float, Meta(ge=0, description="Speed from which on a change of course counts")] = 2.0
-    moving_interval_s: Annotated[float, Meta(gt=0, description="Seconds between two fixes at most, moving")] = 10.0
+    moving_interval_s: Annotated[float, Meta(gt=0, description="Seconds between two fixes at most, moving")] = 5.0
     max_interval_s: Annotated[float, Meta(gt=0, description="Seconds between two fixes at most, at rest")] = 60.0
 
     def thinning(self) -> Thinning:

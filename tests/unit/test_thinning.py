@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from drivers.gps.epochs import Grouper
 from drivers.gps.languages import Nmea
 from drivers.gps.positions import Positions
+from edge.config import Positions as Configured
 from edge.thinning import Thinner, Thinning
 from protocol.messages import Position
 
@@ -238,3 +239,7 @@ def test_flush_says_the_latest_once() -> None:
     assert thinner.take(fix(1)) == ()
     assert thinner.flush() == (fix(1),)
     assert thinner.flush() == ()
+
+
+def test_what_the_configuration_leaves_out_is_what_is_stated_here() -> None:
+    assert Configured().thinning() == Thinning()
