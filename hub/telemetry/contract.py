@@ -125,7 +125,10 @@ EXPORTED: Final = pa.schema(_EXPORTED)
 
 
 class TelemetryStore(Protocol):
-    """Readings and positions of all gateways. Every method raises StoreUnavailableError when the store is away."""
+    """Readings and positions of all gateways. Every method raises StoreUnavailableError when the store is away.
+
+    A store raises PermanentError when it refuses what it is given: then another part of it may still be taken.
+    """
 
     async def commit(self, arrivals: Sequence[Arrival]) -> Committed:
         """Store the readings and positions of all batches or of none; on return they survive a power cut.

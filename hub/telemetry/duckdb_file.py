@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 import duckdb
 
-from protocol.errors import ConfigurationError, StoreUnavailableError
+from protocol.errors import ConfigurationError, PermanentError, StoreUnavailableError
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS series (id BIGINT, gateway VARCHAR, device VARCHAR, name VARCHAR, type VARCHAR);
@@ -26,6 +26,15 @@ CREATE TABLE IF NOT EXISTS mark (batch BIGINT);
 """Times are UTC. Flags are the numbers 1 and 0 and `series.type` tells. No table has a key: an index would have to fit
 into memory and each late row would dirty a page of its own. `newest` holds what was newest when batch number `mark`
 was the last."""
+
+
+_AWAY: Final = (
+    duckdb.OperationalError,
+    duckdb.InternalError,
+    duckdb.FatalException,
+    duckdb.InterruptException,
+    duckdb.InvalidInputException,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +98,14 @@ class DuckDBFile:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what DuckDB raises into StoreUnavailableError: nothing of the block was committed."""
+    """Turn what DuckDB raises into our own words.
+
+    StoreUnavailableError when the same may succeed later (disk, memory, an interrupted or closed connection),
+    PermanentError for values that it cannot hold. A statement that is wrong is a bug, and passes.
+    """
     try:
         yield
-    except duckdb.Error as error:
+    except _AWAY as error:
         raise StoreUnavailableError(str(error)) from error
+    except duckdb.DataError as error:
+        raise PermanentError(str(error)) from error

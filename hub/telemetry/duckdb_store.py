@@ -29,6 +29,7 @@ from hub.telemetry.contract import (
 )
 from hub.telemetry.duckdb_file import DuckDBFile, Limits, translated
 from hub.telemetry.retention import deadlines
+from protocol.errors import StoreUnavailableError
 
 READERS: Final = 4
 
@@ -38,7 +39,8 @@ Result = TypeVar("Result")
 class DuckDBStore:
     """A TelemetryStore in one file. A commit is one transaction and one fsync.
 
-    Everything in memory follows from the file: after a failure the next write opens it again and loads it anew.
+    Everything in memory follows from the file: after a failure the next write loads it anew, and opens the file again
+    when DuckDB has given it up.
     """
 
     def __init__(self, path: Path, limits: Limits) -> None:
@@ -46,6 +48,7 @@ class DuckDBStore:
         self._file = DuckDBFile(path, limits)
         self._writing = ThreadPoolExecutor(1, "telemetry-write")
         self._reading = ThreadPoolExecutor(READERS, "telemetry-read")
+        self._writer = self._file.cursor()
         self._load()
 
     @classmethod
@@ -112,7 +115,6 @@ class DuckDBStore:
             self._file.close()
 
     def _load(self) -> None:
-        self._writer = self._file.cursor()
         self._catalogue = Catalogue(reading.series(self._writer))
         self._newest, self._last_batch = reading.newest(self._writer)
         self._in_doubt = False
@@ -156,12 +158,21 @@ class DuckDBStore:
     def _certain(self, act: Callable[[], Result]) -> Result:
         """Run in the writing thread. Whatever goes wrong there leaves it open what the file holds: load it anew."""
         if self._in_doubt:
-            self._file.reopen()
-            self._load()
+            self._recover()
         self._in_doubt = True
         result = act()
         self._in_doubt = False
         return result
+
+    def _recover(self) -> None:
+        try:
+            self._writer.close()
+            self._writer = self._file.cursor()
+            self._load()
+        except StoreUnavailableError:
+            self._file.reopen()
+            self._writer = self._file.cursor()
+            self._load()
 
     async def _read(self, ask: Callable[[duckdb.DuckDBPyConnection], Result]) -> Result:
         def asked() -> Result:

@@ -30,6 +30,9 @@ OTHER_IDS_END_NS: Final = 86_400 * 10**9
 INTEGERS: Final = frozenset({"satellites", "quality"})
 """The fields of a position that are whole numbers."""
 
+OPENED: Final = "store layout=1i 0"
+"""Written at each opening, always the same: a bucket that drops old points refuses it."""
+
 _UNSPEAKABLE = re.compile(r"[%\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _OPTIONAL: Final = tuple(name for name in POSITION_FIELDS if name not in {"latitude", "longitude", "flags"})
 _MICROSECOND: Final = timedelta(microseconds=1)

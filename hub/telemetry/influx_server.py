@@ -16,7 +16,7 @@ from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
-from protocol.errors import ConfigurationError, StoreUnavailableError
+from protocol.errors import PermanentError, StoreUnavailableError
 
 TIMEOUT_MS: Final = 10_000
 STATEMENTS_PER_REQUEST: Final = 100
@@ -31,6 +31,9 @@ _SETTINGS: Final = {
 }
 
 
+_REFUSED: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
 @dataclass(frozen=True, slots=True)
 class InfluxAddress:
     """Where the server is. `bucket` may be `database/retention-policy` as 1.x has them."""
@@ -42,7 +45,11 @@ class InfluxAddress:
 
 
 class InfluxServer:
-    """One server. Methods block; they raise StoreUnavailableError, or ConfigurationError when retrying is in vain."""
+    """One server. Methods block.
+
+    They raise StoreUnavailableError when it is away, busy or refuses our settings (RefusedSettingsError), and
+    PermanentError when it refuses what it was sent.
+    """
 
     def __init__(self, address: InfluxAddress) -> None:
         self._address = address
@@ -62,7 +69,7 @@ class InfluxServer:
             self._answered(lambda: self._writer.write(self._address.bucket, record=body, write_precision=precision))
         except _TooLargeError as error:
             if len(lines) == 1:
-                raise StoreUnavailableError(f"one line of {len(body)} bytes is too large for the server") from error
+                raise PermanentError(f"one line of {len(body)} bytes is too large for the server") from error
             half = len(lines) // 2
             self.write(lines[:half], nanoseconds=nanoseconds)
             self.write(lines[half:], nanoseconds=nanoseconds)
@@ -96,7 +103,7 @@ class InfluxServer:
         for result in results:
             if reason := result.get("error"):
                 absent = "database not found" in reason or "bucket not found" in reason
-                raise ConfigurationError(reason) if absent else StoreUnavailableError(reason)
+                raise RefusedSettingsError(reason) if absent else StoreUnavailableError(reason)
         return results
 
     def _answered(self, ask: Callable[[], Answer]) -> Answer:
@@ -112,13 +119,19 @@ class InfluxServer:
         if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return _TooLargeError(said)
         if error.status in _SETTINGS:
-            return ConfigurationError(f"{self._address.url}: {_SETTINGS[HTTPStatus(error.status)]}: {said}")
+            return RefusedSettingsError(f"{self._address.url}: {_SETTINGS[HTTPStatus(error.status)]}: {said}")
+        if error.status in _REFUSED:
+            return PermanentError(f"{error.status}: {said}")
         headers: Any = error.headers or {}
         wait = headers.get("Retry-After")
         return StoreUnavailableError(f"{error.status}: {said}" + (f"; asks for {wait} s of patience" if wait else ""))
 
 
-class _TooLargeError(StoreUnavailableError):
+class RefusedSettingsError(StoreUnavailableError):
+    """Token, organisation or bucket are not (or no longer) accepted. Data waits until somebody sets that right."""
+
+
+class _TooLargeError(PermanentError):
     """The server wants smaller requests."""
 
 

@@ -28,8 +28,8 @@ from hub.telemetry.contract import (
 )
 from hub.telemetry.influx_deleting import delete_old
 from hub.telemetry.influx_points import Points
-from hub.telemetry.influx_server import InfluxAddress, InfluxServer
-from protocol.errors import DiwangError
+from hub.telemetry.influx_server import InfluxAddress, InfluxServer, RefusedSettingsError
+from protocol.errors import ConfigurationError, PermanentError, StoreUnavailableError
 from protocol.messages import Reading
 
 READERS: Final = 4
@@ -55,12 +55,17 @@ class InfluxStore:
     async def opened(cls, address: InfluxAddress) -> Self:
         """Connect to the server.
 
-        Raises StoreUnavailableError when it does not answer and ConfigurationError when it refuses token or bucket.
+        Raises StoreUnavailableError when it does not answer, ConfigurationError when it refuses token or bucket or when
+        the bucket does not keep its data for ever: types of series lie at 1970, and late data is data.
         """
         store = cls(address)
         try:
             await store.ping()
-        except DiwangError:
+            await store._write(lambda: store._server.write([lines.OPENED]))
+        except (RefusedSettingsError, PermanentError) as error:
+            await store.close()
+            raise ConfigurationError(str(error)) from error
+        except StoreUnavailableError:
             await store.close()
             raise
         return store

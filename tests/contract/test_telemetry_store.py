@@ -248,6 +248,7 @@ async def test_names_and_texts_may_hold_anything(store: TelemetryStore) -> None:
         "$a",
         "a[b]*",
         "\r",
+        "nul\0",
         "\u2028",
     ]
     await store.commit([arrival(reading(1, **{name: name for name in awkward}))])

@@ -16,7 +16,7 @@ from hub.telemetry import influx_lines as lines
 from hub.telemetry.contract import Arrival, Committed, Sample, SeriesKey
 from hub.telemetry.influx_server import InfluxAddress
 from hub.telemetry.influx_store import InfluxStore
-from protocol.errors import ConfigurationError, StoreUnavailableError
+from protocol.errors import ConfigurationError, PermanentError, StoreUnavailableError
 from protocol.messages import Batch, Position, Reading, Record
 from tests.simulators.influxd import TOKEN, Influxd, V2Front
 
@@ -97,16 +97,16 @@ async def store(scripted: Scripted) -> AsyncIterator[InfluxStore]:
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (401, {"code": "unauthorized", "message": "unauthorized access"}, ConfigurationError),
-        (403, {"code": "forbidden", "message": "insufficient permissions"}, ConfigurationError),
-        (404, {"code": "not found", "message": 'bucket "diwang" not found'}, ConfigurationError),
-        (400, {"code": "invalid", "message": "unable to parse"}, StoreUnavailableError),
+        (401, {"code": "unauthorized", "message": "unauthorized access"}, StoreUnavailableError),
+        (403, {"code": "forbidden", "message": "insufficient permissions"}, StoreUnavailableError),
+        (404, {"code": "not found", "message": 'bucket "diwang" not found'}, StoreUnavailableError),
+        (400, {"code": "invalid", "message": "unable to parse"}, PermanentError),
         (
             400,
             {"error": "partial write of line protocol occurred", "data": [{"line_number": 1}]},
-            StoreUnavailableError,
+            PermanentError,
         ),
-        (422, {"code": "unprocessable entity", "message": "partial write: dropped=1"}, StoreUnavailableError),
+        (422, {"code": "unprocessable entity", "message": "partial write: dropped=1"}, PermanentError),
         (429, {"code": "too many requests", "message": "org 1 has exceeded limited_write"}, StoreUnavailableError),
         (500, {"code": "internal error", "message": "an internal error has occurred"}, StoreUnavailableError),
         (503, {"code": "unavailable", "message": "service unavailable"}, StoreUnavailableError),
@@ -152,7 +152,7 @@ async def test_a_request_that_is_too_large_is_halved(scripted: Scripted, store: 
     assert [line for half in (halves[0], *halves[2:]) for line in half] == first
     assert marks[0].startswith(b"batch,")
     scripted.answers["/api/v2/write"] = [too_large] * 20
-    with pytest.raises(StoreUnavailableError, match="too large"):
+    with pytest.raises(PermanentError, match="too large"):
         await store.commit([arrival(reading(1))])
 
 
@@ -188,6 +188,14 @@ async def test_a_wrong_token_or_bucket_is_told_at_the_start(scripted: Scripted) 
     for _ in range(3):
         with pytest.raises(ConfigurationError):
             await InfluxStore.opened(address)
+
+
+async def test_a_bucket_that_forgets_by_itself_is_refused(tmp_path: Path) -> None:
+    server = Influxd(tmp_path / "influxd")
+    server.query('CREATE DATABASE "short" WITH DURATION 30d')
+    with V2Front(server) as front, pytest.raises(ConfigurationError, match="retention"):
+        await InfluxStore.opened(InfluxAddress(front.url, "short", "an-org", TOKEN))
+    server.stop()
 
 
 async def test_a_server_that_is_away_is_unavailable() -> None:
