@@ -16,6 +16,7 @@ from hub.anomalies import repository, track
 from hub.anomalies.camera_events import DeviceEvents
 from hub.anomalies.circumstances import Circumstances
 from hub.anomalies.fixes import Fix, fix_of, in_order, is_judged
+from hub.anomalies.hearing import Hearing
 from hub.anomalies.model import Watch
 from hub.anomalies.raising import Raising
 from hub.anomalies.recording import Found, Recording
@@ -51,6 +52,7 @@ class AnomalyPipeline:
         self._events = DeviceEvents(settings)
         self.recording: Final = Recording(clock, stream, grids, Raising(clock, stream, settings))
         self.silences: Final = Silences(settings, self.recording)
+        self._hearing = Hearing(clock, settings, self.silences)
         self._future = timedelta(seconds=settings.judging.future_s)
         self._horizon = timedelta(days=settings.judging.horizon_days)
 
@@ -63,6 +65,10 @@ class AnomalyPipeline:
         founds += self._judge_events(arrivals)
         if founds:
             await self.recording.record(session, founds)
+
+    async def hear(self, session: AsyncSession, arrivals: Sequence[Arrival]) -> None:
+        """Note who spoke in any batches, also ones that were taken before. The caller commits."""
+        await self._hearing.hear(session, arrivals)
 
     def _reported(self, arrivals: Sequence[Arrival]) -> dict[Key, Reported]:
         reported: dict[Key, Reported] = {}

@@ -50,4 +50,14 @@ def _expectation(
     return Expectation(frozenset(part.strip() for part in if_match.split(",")))
 
 
+def _expectation_if_any(
+    if_match: Annotated[
+        str | None, Header(max_length=1024, description="ETag of the version that was read; any when left out")
+    ] = None,
+) -> Expectation:
+    return _expectation(if_match or "*")
+
+
 IfMatch = Annotated[Expectation, Depends(_expectation)]
+IfMatchIfAny = Annotated[Expectation, Depends(_expectation_if_any)]
+"""For acts that may be done unseen, such as those of scripts: honoured when it is sent."""

@@ -11,7 +11,7 @@ from hub.devices.sightings import Sightings
 from hub.events.recording import record_reports
 from hub.gateways.presence import Presence, Said
 from hub.ingest import repository
-from hub.ingest.contract import Consumer
+from hub.ingest.contract import Consumer, Listener
 from hub.ingest.deliveries import Delivery, Letter, Part
 from hub.ingest.sequences import Sequences
 from hub.media import repository as media
@@ -39,6 +39,7 @@ class Recorder:
         self._stream = stream
         self._clock = clock
         self._consumers = consumers
+        self._listeners = [each for each in consumers if isinstance(each, Listener)]
         self._sightings = Sightings()
         self._sequences = Sequences()
         self._presence = Presence(stream)
@@ -58,6 +59,8 @@ class Recorder:
                 await repository.keep_letters(session, self._clock, deliveries[0].received_at, letters)
             await self._add_images(session, deliveries)
             fresh = await self._effects(session, arrivals)
+            for listener in self._listeners:
+                await listener.hear(session, arrivals)
             said = [Said(each.state, each.received_at) for each in deliveries if each.state is not None]
             back = await self._presence.apply(session, said)
         self._sightings.settled()
