@@ -100,29 +100,28 @@ async def reset_links(bed: Bed) -> None:
 
 
 async def half_open_links(bed: Bed) -> None:
-    bed.proxy.toxics.blackhole = True
+    bed.proxy.set(blackhole=True)
     await asyncio.sleep(bed.chance.uniform(2, 8))
-    bed.proxy.toxics.blackhole = False
+    bed.proxy.clear()
 
 
 async def cut_links_midway(bed: Bed) -> None:
-    bed.proxy.toxics.cut_after = bed.chance.randrange(200, 20_000)
+    bed.proxy.set(cut_after=bed.chance.randrange(200, 20_000))
     await asyncio.sleep(bed.chance.uniform(2, 5))
-    bed.proxy.toxics.cut_after = None
+    bed.proxy.clear()
 
 
 async def slow_links(bed: Bed) -> None:
-    bed.proxy.toxics.latency_s, bed.proxy.toxics.jitter_s = bed.chance.uniform(0.05, 0.5), 0.05
-    bed.proxy.toxics.slice_bytes = bed.chance.randrange(1, 200)
+    bed.proxy.set(latency_s=bed.chance.uniform(0.05, 0.5), jitter_s=0.05, slice=bed.chance.randrange(1, 200))
     await asyncio.sleep(bed.chance.uniform(2, 5))
-    bed.proxy.toxics.latency_s, bed.proxy.toxics.jitter_s, bed.proxy.toxics.slice_bytes = 0.0, 0.0, None
+    bed.proxy.clear()
 
 
 async def links_down(bed: Bed) -> None:
-    bed.proxy.toxics.down = True
+    bed.proxy.set(down=True)
     bed.proxy.reset()
     await asyncio.sleep(bed.chance.uniform(2, 8))
-    bed.proxy.toxics.down = False
+    bed.proxy.clear()
     bed.recovered("links_down", await bed.flowing())
 
 

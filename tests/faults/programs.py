@@ -19,7 +19,7 @@ READY_S = 30.0
 
 
 class Tmpfs:
-    """A small disk of its own for a program, which can be filled up. Mounting needs root, or sudo without a password."""
+    """A small disk of its own for a program, which can be filled up. Mounting it needs root or sudo."""
 
     def __init__(self, folder: Path, megabytes: int) -> None:
         self.folder = folder

@@ -77,7 +77,7 @@ async def _run(folder: Path, seed: int, seconds: float) -> bool:
         http = await stack.enter_async_context(
             httpx.AsyncClient(base_url=hub.url, headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=10)
         )
-        proxy = await stack.enter_async_context(FaultProxy(("127.0.0.1", hub.mqtt_port)))
+        proxy = await stack.enter_async_context(FaultProxy(hub.mqtt_port))
         told: list[dict[str, Any]] = []
         await _webhook(http, stack, told)
         clock = folder / "clock"
