@@ -4,7 +4,7 @@ gpsd sends several TPV for one instant as sentences come in; each replaces the o
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from math import hypot
 from typing import Annotated, Any, Final
 
@@ -15,6 +15,8 @@ from drivers.gps.statements import Place, Signal, Statement
 
 _MAX_LINE: Final = 64 * 1024
 _TWO_DIMENSIONS: Final = 2
+_FIRST_YEAR: Final = 1980  # of GPS; a date far from now would overflow in arithmetic
+_LAST_YEAR: Final = 2200
 # `status` of TPV to the quality of GGA. Not in it: dead reckoning (5), surveyed (7) and simulated (8) are no fix.
 _QUALITY: Final = {0: 1, 1: 1, 2: 2, 3: 4, 4: 5, 6: 1, 9: 3}
 
@@ -129,17 +131,9 @@ def _decode(kind: str, line: bytes) -> Statement | None:
 
 
 def _position(tpv: _Tpv) -> Statement:
-    since_midnight, day = None, None
-    if tpv.time is not None:
-        at = tpv.time.replace(tzinfo=UTC) if tpv.time.tzinfo is None else tpv.time.astimezone(UTC)
-        day = at.date()
-        since_midnight = timedelta(hours=at.hour, minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
-    no_fix = None
-    if tpv.mode < _TWO_DIMENSIONS or tpv.lat is None or tpv.lon is None:
-        no_fix = f"mode {tpv.mode}"
-    elif tpv.status not in _QUALITY:
-        no_fix = f"status {tpv.status}"
-    if no_fix or tpv.lat is None or tpv.lon is None:
+    day, since_midnight = (None, None) if tpv.time is None else _date_and_time(tpv.time)
+    if tpv.lat is None or tpv.lon is None or tpv.mode < _TWO_DIMENSIONS or tpv.status not in _QUALITY:
+        no_fix = f"mode {tpv.mode}, status {tpv.status}"
         return Statement("TPV", since_midnight, day, no_fix=no_fix, supersedes=True)
     return Statement(
         "TPV",
@@ -155,8 +149,15 @@ def _position(tpv: _Tpv) -> Statement:
     )
 
 
+def _date_and_time(at: datetime) -> tuple[date, timedelta]:
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        raise msgspec.ValidationError(f"time {at.isoformat()}")
+    utc = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return utc.date(), timedelta(hours=utc.hour, minutes=utc.minute, seconds=utc.second, microseconds=utc.microsecond)
+
+
 def _sky(sky: _Sky) -> Statement:
     signals = tuple(Signal(f"{one.gnssid}/{one.prn}", one.ss) for one in sky.satellites if one.ss > 0)
     # Without a list of satellites it tells dilutions only, and must not replace one that has the list.
-    kind, supersedes = ("SKY", True) if sky.satellites else ("DOP", True)
-    return Statement(kind, hdop=sky.hdop, satellites=sky.used, signals=signals, supersedes=supersedes)
+    kind = "SKY" if sky.satellites else "DOP"
+    return Statement(kind, hdop=sky.hdop, satellites=sky.used, signals=signals, supersedes=True)

@@ -25,9 +25,10 @@ class Unit:
     async def say(self, *pieces: bytes) -> None:
         """Send each piece in a packet of its own."""
         for piece in pieces:
-            for writer in self._writers:
-                writer.write(piece)
-                await writer.drain()
+            for writer in tuple(self._writers):
+                with suppress(ConnectionError):  # it has just left
+                    writer.write(piece)
+                    await writer.drain()
             await asyncio.sleep(0.005)
 
     async def connected(self, listeners: int = 1) -> None:

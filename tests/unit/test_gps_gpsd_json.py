@@ -69,6 +69,8 @@ def test_what_gpsd_does_not_vouch_for_is_no_fix(members: dict[str, Any]) -> None
         tpv(lat=91.0),
         tpv(lon="118"),
         tpv(time="soon"),
+        tpv(time="0001-01-01T00:00:00+14:00"),
+        tpv(time="9999-12-31T23:59:59-14:00"),
         b"\xff\xfe\n",
         b"[" * 5_000 + b"\n",
     ],
