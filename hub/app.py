@@ -8,6 +8,8 @@ from fastapi.routing import APIRoute
 from hub import health
 from hub.accounts import endpoints as accounts
 from hub.accounts import login
+from hub.alerts import endpoints as alerts
+from hub.anomalies import endpoints as anomalies
 from hub.api import problems
 from hub.api.bounding import BoundedBodies
 from hub.api.headers import SecurityHeaders
@@ -26,6 +28,7 @@ from hub.stream import endpoints as stream
 from hub.subjects import endpoints as subjects
 from hub.tasks import endpoints as tasks
 from hub.telemetry import endpoints as telemetry
+from hub.web import endpoints as web
 
 API: Final = "/api/v1"
 
@@ -44,11 +47,19 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     gateways.router,
     ingest.router,
     media.router,
+    anomalies.router,
+    alerts.router,
 )
 """What lies under /api/v1. A new noun adds its line here."""
 
 STREAMED: Final = (f"{API}/media", f"{API}/uploads")
 """Routes that take large bodies piece by piece."""
+
+LARGER: Final = {
+    f"{API}/grids/import": grids.LARGEST_IMPORT,
+    f"{API}/subjects/import": subjects.LARGEST_IMPORT,
+}
+"""Routes that take larger bodies than others, and how many bytes."""
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -69,8 +80,10 @@ def create_app(parts: Parts) -> FastAPI:
         app.include_router(router, prefix=API, responses=problems.problems(*problems.COMMON))
     app.include_router(login.router)
     app.include_router(health.router)
+    app.include_router(web.router)
+    app.mount("/static", web.static_files)
     http = parts.config.http
-    app.add_middleware(BoundedBodies, max_bytes=http.max_body_bytes, streams=STREAMED)
+    app.add_middleware(BoundedBodies, max_bytes=http.max_body_bytes, larger=LARGER, streams=STREAMED)
     app.add_middleware(SecurityHeaders, https=http.public_url.startswith("https:"))
     app.add_middleware(Measuring)
     _complete_openapi(app)

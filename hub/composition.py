@@ -11,6 +11,8 @@ from hub.accounts import repository as accounts
 from hub.accounts.issuing import issue_key
 from hub.accounts.keyring import KeyRing
 from hub.accounts.scopes import Scope
+from hub.anomalies import working as anomalies
+from hub.anomalies.pipeline import AnomalyPipeline
 from hub.config import HubConfig, Secrets
 from hub.grids.live import LiveGrids
 from hub.ingest.contract import Consumer
@@ -56,7 +58,7 @@ async def open_hub(config: HubConfig, secrets: Secrets, clock: Clock) -> AsyncIt
         media = MediaFolder(config.media)
         stream = Stream(database, clock)
         grids = LiveGrids(database, clock)
-        consumers = _consumers()
+        consumers = _consumers(config, clock, stream, grids)
         intake: Intake | None = None
         if "ingest" in config.roles:
             intake = await opened.enter_async_context(
@@ -90,9 +92,9 @@ async def open_hub(config: HubConfig, secrets: Secrets, clock: Clock) -> AsyncIt
         yield Hub(parts=parts, running=_running(parts, intake, delivery), first_key=first_key)
 
 
-def _consumers() -> Sequence[Consumer]:
+def _consumers(config: HubConfig, clock: Clock, stream: Stream, grids: LiveGrids) -> Sequence[Consumer]:
     """What is made of every batch that gateways report, in this order, in the transaction that stores it."""
-    return ()
+    return (AnomalyPipeline(clock=clock, stream=stream, grids=grids, settings=config.anomalies),)
 
 
 def _running(parts: Parts, intake: Intake | None, delivery: Delivery | None) -> dict[str, Run]:
@@ -105,18 +107,18 @@ def _running(parts: Parts, intake: Intake | None, delivery: Delivery | None) -> 
         running["ingest"] = intake.run
     if delivery is not None:
         running["jobs"] = Worker(parts.database, parts.clock, _handlers(parts, delivery)).run
-        running["periodic"] = partial(run_periodic, parts.database, parts.clock, _periodics())
+        running["periodic"] = partial(run_periodic, parts.database, parts.clock, _periodics(parts.config))
     return running
 
 
 def _handlers(parts: Parts, delivery: Delivery) -> dict[str, Handler]:
     """What the job worker does for each kind of job."""
-    return {**housekeeping.handlers(parts), DELIVER: delivery.deliver}
+    return {**housekeeping.handlers(parts), **anomalies.handlers(parts), DELIVER: delivery.deliver}
 
 
-def _periodics() -> Sequence[Periodic]:
+def _periodics(config: HubConfig) -> Sequence[Periodic]:
     """The jobs that come back."""
-    return (*housekeeping.PERIODICS,)
+    return (*housekeeping.PERIODICS, *anomalies.periodics(config.anomalies))
 
 
 @asynccontextmanager

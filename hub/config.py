@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from hub.anomalies.settings import AnomaliesSettings
 from protocol.errors import ConfigurationError
 
 
@@ -106,10 +107,6 @@ class IngestSection(Section):
     )
 
 
-class AnomaliesSection(Section):
-    """Thresholds of the detectors."""
-
-
 class NotificationsSection(Section):
     """How people are told."""
 
@@ -135,7 +132,7 @@ class HubConfig(Section):
     telemetry: TelemetrySection = TelemetrySection()
     retention: RetentionSection = RetentionSection()
     ingest: IngestSection = IngestSection()
-    anomalies: AnomaliesSection = AnomaliesSection()
+    anomalies: AnomaliesSettings = AnomaliesSettings()
     notifications: NotificationsSection = NotificationsSection()
 
     @property

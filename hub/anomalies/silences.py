@@ -163,8 +163,10 @@ def spans_of(stored: Sequence[Sequence[int]]) -> Spans:
 
 
 def changed(before: Spans, after: Spans) -> bool:
-    """Whether there are other silences now: more than the last stretch grew at its end."""
-    return bool(before) and (len(before) != len(after) or before[:-1] != after[:-1] or before[-1][0] != after[-1][0])
+    """Whether there are other silences now: more than that the last stretch grew, or the first word was heard."""
+    if not before:
+        return len(after) > 1
+    return len(before) != len(after) or before[:-1] != after[:-1] or before[-1][0] != after[-1][0]
 
 
 def stretch(spans: Spans, first_us: int) -> Stretch:
