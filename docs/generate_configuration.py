@@ -36,7 +36,7 @@ options = { url = "rtsp://192.168.1.20/main", sub_stream = "rtsp://192.168.1.20/
 
 [devices.gps-1]
 driver = "gps.nmea"
-options = { source = "serial", path = "/dev/ttyUSB0" }
+options = { source = { kind = "serial", port = "/dev/ttyUSB0", baud = 9600 } }
 ```
 """
 _HUB = """

@@ -14,6 +14,11 @@ from typing import Any, Final
 LONGEST: Final = 64 * 1024
 
 
+def key_of(secret: str) -> bytes:
+    """Return the signing key in a Standard Webhooks secret: `whsec_` and base64."""
+    return base64.b64decode(secret.removeprefix("whsec_"))
+
+
 def signature(secret: bytes, message_id: str, timestamp: str, body: bytes) -> str:
     """Return the signature of a webhook, as Standard Webhooks defines it: HMAC-SHA256 over id, time and body."""
     signed = b".".join((message_id.encode(), timestamp.encode(), body))

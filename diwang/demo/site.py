@@ -14,13 +14,16 @@ _SITE: Final = """\
 id = "{gateway}"
 data = "box"
 
+[health]
+interval_s = 20.0
+
 [hub]
 broker = "{broker}"
 password_file = "{password_file}"
 
 [devices.{gps}]
 driver = "gps.nmea"
-options = {{ source = "tcp", host = "127.0.0.1", port = {nmea_port} }}
+options = {{ source = {{ kind = "tcp", host = "127.0.0.1", port = {nmea_port} }} }}
 
 [devices.{covered}]
 driver = "camera"

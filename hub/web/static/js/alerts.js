@@ -15,10 +15,13 @@ const filter = document.getElementById("filter");
 let alerts = [];
 let seen = null;
 let open = () => {};
+let name = () => null;
 let chosen = null;
 
-export function onOpen(act) {
+// `act` opens an alert by its id; `called` gives the name of a subject, grid or officer by kind and id.
+export function use(act, called) {
   open = act;
+  name = called;
 }
 
 export async function load() {
@@ -42,13 +45,15 @@ export function draw() {
     .sort((one, other) => GRAVITY.indexOf(one.severity) - GRAVITY.indexOf(other.severity) || Date.parse(other.at) - Date.parse(one.at));
   count.textContent = String(alerts.filter((alert) => OPEN.has(alert.state)).length);
   empty.hidden = shown.length > 0;
+  const focused = document.activeElement?.dataset?.id;
   list.replaceChildren(...shown.map((alert) => element("li", {}, card(alert))));
+  if (focused) list.querySelector(`[data-id="${focused}"]`)?.focus();
   seen = new Set(alerts.map((alert) => alert.id));
 }
 
 function card(alert) {
   const fresh = seen !== null && !seen.has(alert.id);
-  const where = [alert.subject_name || words("alerts.no_subject"), alert.grid_name].filter(Boolean).join(" · ");
+  const where = [name("subject", alert.subject) ?? name("officer", alert.officer) ?? words("alerts.no_subject"), name("grid", alert.grid)].filter(Boolean).join(" · ");
   const note = alert.times_seen > 1 ? words("alerts.times", { n: alert.times_seen }) : "";
   return element(
     "button",

@@ -13,7 +13,7 @@ const TRAIL_MS = 30 * 60 * 1000;
 const GATHER_MS = 400;
 const REDRAW_MS = 10_000;
 
-const state = { subjects: new Map(), officers: new Map(), devices: [], gateways: [], open: [] };
+const state = { subjects: new Map(), grids: new Map(), officers: new Map(), devices: [], gateways: [], open: [] };
 
 // Many updates of one kind within a moment cost one reading.
 function gathered(act) {
@@ -30,13 +30,23 @@ async function loadDistrict() {
   const [grids, subjects, officers] = await Promise.all([get("/grids"), all("/subjects", {}, 25_000), all("/officers")]);
   state.subjects = new Map(subjects.map((subject) => [subject.id, subject]));
   state.officers = new Map(officers.map((officer) => [officer.id, officer]));
+  state.grids = new Map(grids.features.map(({ properties }) => [properties.id, properties]));
   map.showGrids(grids);
   map.showSubjects(subjects);
 }
 
+function nameOf(kind, id) {
+  return state[`${kind}s`].get(id)?.name ?? null;
+}
+
+// What an officer carries moves, and so does any GPS unit that has no site.
+function moves(device) {
+  return device.officer !== null || (device.driver.startsWith("gps") && device.latitude === null);
+}
+
 async function loadDevices() {
   const [found, gateways] = await Promise.all([devices.load(), all("/gateways")]);
-  state.devices = found;
+  state.devices = found.map((device) => ({ ...device, moves: moves(device) }));
   state.gateways = gateways;
   drawDevices();
 }
@@ -60,7 +70,7 @@ async function loadAlerts() {
   for (const alert of state.open) counts.set(alert.grid, (counts.get(alert.grid) ?? 0) + 1);
   map.showAlertsByGrid(counts);
   drawFigures();
-  if (detail.current()) await detail.open(detail.current(), lookAt(detail.current()));
+  if (detail.current()) await detail.open(detail.current(), lookAt(detail.current()), nameOf);
 }
 
 function belongs(device) {
@@ -104,7 +114,7 @@ function lookAt(id) {
 
 async function openAlert(id) {
   alerts.choose(id);
-  await detail.open(id, lookAt(id));
+  await detail.open(id, lookAt(id), nameOf);
 }
 
 const again = {
@@ -162,7 +172,7 @@ function tabs() {
   }
 }
 
-alerts.onOpen(openAlert);
+alerts.use(openAlert, nameOf);
 detail.onChange(async (id) => {
   if (id === null) alerts.choose(null);
   else await loadAlerts();

@@ -20,12 +20,12 @@ export function onChange(act) {
   after = act;
 }
 
-export async function open(id, lookAt) {
+export async function open(id, lookAt, name) {
   const alert = await get(`/alerts/${id}`);
   const same = shown === id && dialog.open;
   const written = same ? dialog.querySelector("textarea")?.value : "";
   shown = id;
-  dialog.replaceChildren(head(alert), element("div", { class: "detail-body" }, pictures(alert), facts(alert, lookAt), history(alert), doing(alert, written)));
+  dialog.replaceChildren(head(alert), element("div", { class: "detail-body" }, pictures(alert), facts(alert, lookAt, name), history(alert), doing(alert, written)));
   if (!same) {
     dialog.show();
     dialog.querySelector("button").focus();
@@ -59,14 +59,14 @@ function pictures(alert) {
     : "";
 }
 
-function facts(alert, lookAt) {
+function facts(alert, lookAt, name) {
   const rows = [
-    ["subject", alert.subject_name || words("alerts.no_subject")],
-    ["grid", alert.grid_name],
-    ["officer", alert.officer_name],
+    ["subject", name("subject", alert.subject) ?? words("alerts.no_subject")],
+    ["grid", name("grid", alert.grid)],
+    ["officer", name("officer", alert.officer)],
     ["device", `${alert.device} @ ${alert.gateway}`],
-    ["raised", at(alert.raised_at)],
-    ["seen", `${at(alert.at)} · ${words(alert.condition_ended_at ? "alerts.gone" : "alerts.lasting")}`],
+    ["raised", at(alert.at)],
+    ["seen", `${at(alert.last_seen_at)} · ${words(alert.ended_at ? "alerts.gone" : "alerts.lasting")}`],
     ["times", alert.times_seen],
   ];
   return [
