@@ -32,7 +32,7 @@ async def list_grids(
         return GridFeatures(features=[GridFeature.of(row) for row in rows])
 
 
-@router.post("/grids/import", response_model=GridsImported, max_body_size=LARGEST_IMPORT)
+@router.post("/grids/import", response_model=GridsImported)
 async def import_grids(body: GridsIn, creation: Annotated[Creation, creation_with(Scope.DOMAIN_WRITE)]) -> Response:
     """Make these grids the grids of the district, all or none: without overlap, without gap (more than 1 m2)."""
     grids = await importing.checked(body)

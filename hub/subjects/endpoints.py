@@ -84,7 +84,6 @@ async def create_subject(body: SubjectIn, creation: Creating) -> Response:
     "/subjects/import",
     response_model=SubjectsImported,
     responses=problems(409, 415),
-    max_body_size=LARGEST_IMPORT,
     openapi_extra=_FILE,
 )
 async def import_subjects(request: Request, creation: Creating) -> Response:

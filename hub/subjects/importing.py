@@ -90,7 +90,7 @@ def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="(too many cells)", strict=True)
     try:
         for row in reader:
-            yield reader.line_num, {name: value for name, value in row.items() if value not in {"", None}}
+            yield reader.line_num, {name: value for name, value in row.items() if value}
     except csv.Error as error:
         detail = f"not a CSV from line {reader.line_num} on: {error}"
         raise RefusedRequestError("subjects.not_csv", detail, status=422) from error
