@@ -72,7 +72,11 @@ class Span(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
     until: Timestamp
 
 
-class _Record(Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True, omit_defaults=True):
+# A record refers to nothing that could refer back, and a hub under load holds a hundred thousand: the garbage collector
+# need not look at them.
+class _Record(
+    Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
     device: Level
     at: Timestamp
 

@@ -33,13 +33,13 @@ async def among(session: AsyncSession, keys: Sequence[DeviceKey]) -> dict[Device
     return found
 
 
-async def add_new(session: AsyncSession, seen: Mapping[DeviceKey, datetime], now: datetime) -> int:
-    """Add the devices that are not known yet; return how many were new."""
+async def add_new(session: AsyncSession, seen: Mapping[DeviceKey, datetime], now: datetime) -> None:
+    """Add the devices that are not known yet."""
     rows: list[dict[str, Any]] = [
         {"gateway": key.gateway, "device": key.device, "first_seen_at": now, "last_seen_at": at}
         for key, at in seen.items()
     ]
-    return sum([await insert_new(session, Device, some) for some in portions(rows)])
+    await insert_new(session, Device, rows)
 
 
 _SEEN = (

@@ -7,7 +7,6 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.events.model import EventMessage, ReceiptMessage
-from hub.storage.portions import portions
 from hub.storage.upsert import insert_new
 from hub.telemetry.contract import Arrival
 from protocol.codec import in_utc
@@ -24,10 +23,8 @@ async def record_reports(session: AsyncSession, arrivals: Sequence[Arrival]) -> 
                 events.append(_event(arrival, record, arrival.extras.get(index)))
             elif isinstance(record, Receipt):
                 receipts.append(_receipt(arrival, record, arrival.extras.get(index)))
-    for some in portions(events):
-        await insert_new(session, EventMessage, some)
-    for some in portions(receipts):
-        await insert_new(session, ReceiptMessage, some)
+    await insert_new(session, EventMessage, events)
+    await insert_new(session, ReceiptMessage, receipts)
 
 
 def _event(arrival: Arrival, event: Event, extra: dict[str, Any] | None) -> dict[str, Any]:

@@ -21,6 +21,12 @@ def doubt(at: datetime, received_at: datetime) -> str | None:
     return BEFORE_1990 if at < EARLIEST else None
 
 
+def plausible(batch: Batch, received_at: datetime) -> bool:
+    """Tell whether nothing is wrong with the time of any record."""
+    times = [record.at for record in batch.records]
+    return min(times) >= EARLIEST and max(times) <= received_at + AHEAD
+
+
 def doubted(
     batch: Batch, extras: dict[int, dict[str, Any]], received_at: datetime
 ) -> tuple[Batch, dict[int, dict[str, Any]]]:
@@ -28,9 +34,6 @@ def doubted(
 
     A reading is not marked; both times stand beside it.
     """
-    latest = received_at + AHEAD
-    if all(EARLIEST <= record.at <= latest for record in batch.records):
-        return batch, extras
     records = list(batch.records)
     extras = dict(extras)
     for index, record in enumerate(records):

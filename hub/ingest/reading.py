@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from hub.ingest.deliveries import Delivery, Image, Letter, Part
-from hub.ingest.doubt import doubted
+from hub.ingest.doubt import doubted, plausible
 from hub.telemetry.contract import Arrival
 from protocol import codec, topics
 from protocol.errors import UndecodableMessageError
@@ -72,14 +72,13 @@ def _batch(gateway: str, topic: str, payload: bytes, received_at: datetime) -> D
         for refused in decoded.refused
     ]
     extras: dict[int, dict[str, Any]] = decoded.extras
-    times = [record.at for record in batch.records]
-    if times and (min(times) < _OLDEST or max(times) >= _NEWEST):
+    if batch.records and not plausible(batch, received_at):
         batch, extras, impossible = _without_impossible_times(batch, extras)
         letters += [
             Letter(gateway, topic, Part.RECORD, "`at` is not between the years 1970 and 9997", record, batch.id, index)
             for index, record in impossible
         ]
-    batch, extras = doubted(batch, extras, received_at)
+        batch, extras = doubted(batch, extras, received_at)
     return Delivery(
         gateway=gateway,
         topic=topic,

@@ -45,7 +45,7 @@ class Recorder:
         self._presence = Presence(stream)
 
     async def record(self, deliveries: Sequence[Delivery]) -> Recorded:
-        """Commit what these messages cause. Raises StoreUnavailableError and what a consumer raises; nothing is then."""
+        """Commit what these messages cause; nothing, when it raises StoreUnavailableError or what a consumer raises."""
         arrivals = [each.arrival for each in deliveries if each.arrival is not None]
         for each in deliveries:
             self._sightings.hear_gateway(each.gateway, each.received_at)

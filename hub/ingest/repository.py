@@ -34,16 +34,15 @@ class Run(NamedTuple):
 
 async def take_batches(session: AsyncSession, arrivals: Sequence[Arrival]) -> list[Arrival]:
     """List these batches as taken; return those that were not taken before. No batch may occur twice."""
-    new: set[tuple[str, UUID, UUID]] = set()
-    for some in portions(arrivals):
-        rows = [
-            {"gateway": b.gateway, "epoch": b.epoch, "id": b.id, "taken_at": arrival.received_at}
-            for arrival in some
-            for b in (arrival.batch,)
-        ]
-        insert = _insert(session, TakenBatch).values(rows)
-        statement = insert.on_conflict_do_nothing().returning(TakenBatch.gateway, TakenBatch.epoch, TakenBatch.id)
-        new.update((row.gateway, row.epoch, row.id) for row in await session.execute(statement))
+    rows = [
+        {"gateway": batch.gateway, "epoch": batch.epoch, "id": batch.id, "taken_at": arrival.received_at}
+        for arrival in arrivals
+        for batch in (arrival.batch,)
+    ]
+    table = TakenBatch.__table__
+    statement = _insert(session, table).on_conflict_do_nothing().returning(table.c.gateway, table.c.epoch, table.c.id)
+    found = await (await session.connection()).execute(statement, rows)
+    new = {(row.gateway, row.epoch, row.id) for row in found}
     return [each for each in arrivals if (each.batch.gateway, each.batch.epoch, each.batch.id) in new]
 
 
@@ -56,7 +55,7 @@ async def extend_runs(session: AsyncSession, runs: Mapping[Enrolment, Iterable[R
     ]
     if not rows:
         return
-    insert = _insert(session, SequenceRange)
+    insert = _insert(session, SequenceRange.__table__)
     longer = case(
         (SequenceRange.last < insert.excluded.last, insert.excluded.last),
         else_=SequenceRange.last,
@@ -102,27 +101,28 @@ async def keep_letters(session: AsyncSession, clock: Clock, at: datetime, letter
     for letter in letters:
         digest = _digest(letter)
         distinct[digest] = (letter, distinct[digest][1] + 1 if digest in distinct else 1)
-    for some in portions(list(distinct.items())):
-        rows: list[dict[str, Any]] = [
-            {
-                "id": clock.new_id(),
-                "digest": digest,
-                "at": at,
-                "gateway": letter.gateway,
-                "topic": letter.topic[:300],
-                "part": letter.part,
-                "batch": letter.batch,
-                "position": letter.position,
-                "reason": letter.reason.replace("\0", "\\0"),
-                "size": len(letter.payload),
-                "payload": letter.payload,
-                "times_seen": times,
-            }
-            for digest, (letter, times) in some
-        ]
-        insert = _insert(session, DeadLetter).values(rows)
-        again = {"times_seen": DeadLetter.times_seen + insert.excluded.times_seen}
-        await session.execute(insert.on_conflict_do_update(index_elements=["digest"], set_=again))
+    rows = [
+        {
+            "id": clock.new_id(),
+            "digest": digest,
+            "at": at,
+            "gateway": letter.gateway,
+            "topic": letter.topic[:300],
+            "part": letter.part.value,
+            "batch": letter.batch,
+            "position": letter.position,
+            "reason": letter.reason.replace("\0", "\\0"),
+            "size": len(letter.payload),
+            "payload": letter.payload,
+            "times_seen": times,
+        }
+        for digest, (letter, times) in distinct.items()
+    ]
+    table = DeadLetter.__table__
+    insert = _insert(session, table)
+    again = {"times_seen": table.c.times_seen + insert.excluded.times_seen}
+    statement = insert.on_conflict_do_update(index_elements=["digest"], set_=again)
+    await (await session.connection()).execute(statement, rows)
 
 
 async def forget_taken(session: AsyncSession, before: datetime) -> int:
@@ -149,5 +149,5 @@ def _digest(letter: Letter) -> str:
     return hashlib.sha256(place.encode() + letter.payload).hexdigest()
 
 
-def _insert(session: AsyncSession, table: type[Any]) -> Any:  # noqa: ANN401 - the Insert of either dialect
+def _insert(session: AsyncSession, table: Any) -> Any:  # noqa: ANN401 - the Insert of either dialect
     return postgresql.insert(table) if is_postgresql(session) else sqlite.insert(table)

@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.media.model import MediaObject
-from hub.storage.portions import portions
 from hub.storage.upsert import insert_new
 
 
@@ -18,8 +17,7 @@ async def find(session: AsyncSession, sha256: str) -> MediaObject | None:
 
 async def add_new(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add pictures that are not known yet."""
-    for some in portions(rows):
-        await insert_new(session, MediaObject, [dict(row) for row in some])
+    await insert_new(session, MediaObject, [dict(row) for row in rows])
 
 
 def row(sha256: str, content_type: str, size: int, gateway: str, received_at: datetime) -> dict[str, Any]:

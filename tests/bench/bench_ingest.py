@@ -26,6 +26,7 @@ from tests.bench.mqtt_load import records
 
 BATCH = 100
 IN_FLIGHT = 256
+BATCH_OF = b'{"id":"%s","gateway":"g%d","epoch":"%s","seq":1,"sent_at":"2026-11-24T00:00:00Z","records":%s}'
 ROOT = Path(__file__).parents[2]
 
 
@@ -71,7 +72,9 @@ async def store_alone(seconds: float) -> float:
         while spent < seconds:
             arrivals = []
             for seq in range(50):
-                payload = b'{"id":"%s","gateway":"g%d","epoch":"%s","seq":1,"sent_at":"2026-11-24T00:00:00Z","records":%s}'
+                payload = (
+                    b'{"id":"%s","gateway":"g%d","epoch":"%s","seq":1,"sent_at":"2026-11-24T00:00:00Z","records":%s}'
+                )
                 message = payload % (str(uuid4()).encode(), seq % 10, str(epoch).encode(), body)
                 arrivals.append(Arrival(codec.decode_batch(message).batch, datetime.now(UTC)))
             began = time.perf_counter()

@@ -17,7 +17,7 @@ async def main(data: Path, port: int, gateways: int) -> None:
         await chain.register(*(f"g{number}" for number in range(gateways)))
         await chain.intake.registry.refresh()
         broker = (data / "broker" / "nats.pid").read_text(encoding="utf-8")
-        print(f"READY {chain.address} {broker}", flush=True)  # noqa: T201 - read by whoever started it
+        print(f"READY {chain.address} {broker}", flush=True)
         await asyncio.Event().wait()
 
 
