@@ -39,8 +39,8 @@ class Commands:
     """The orders of this box.
 
     `obey` lets a device carry out a command: it returns None when there is no such device or it does not know the
-    command, and raises DiwangError when it fails. `orders` are those that the gateway carries out itself, for a device or the whole box; `keep` takes
-    what a command made a device say, and returns once that is on the disk.
+    command, and raises DiwangError when it fails. `orders` are those that the gateway carries out itself, for a device
+    or the whole box; `keep` takes what a command made a device say, and returns once that is on the disk.
     """
 
     def __init__(

@@ -1,6 +1,8 @@
 """One MQTT 3.1.1 connection to the hub's broker. The library's errors end here."""
 
+import asyncio
 import logging
+import math
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -9,6 +11,7 @@ from typing import Final
 
 import aiomqtt
 
+from edge.cancellation import obey_cancellation
 from edge.config import Config, Hub, Secret
 from protocol import topics
 from protocol.errors import ConfigurationError, UplinkUnavailableError
@@ -21,13 +24,15 @@ _LIBRARY_LOG.setLevel(logging.ERROR)  # it warns of a dozen publications under w
 class Link:
     """An open connection. Every method raises UplinkUnavailableError when the broker does not answer in time."""
 
-    def __init__(self, client: aiomqtt.Client) -> None:
+    def __init__(self, client: aiomqtt.Client, timeout_s: float) -> None:
         self._client = client
+        self._timeout_s = timeout_s
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish with QoS 1; on return the broker has it, which says nothing about the hub."""
         try:
-            await self._client.publish(topic, payload, qos=1, retain=retain)
+            async with _answer_within(self._timeout_s):
+                await self._client.publish(topic, payload, qos=1, retain=retain, timeout=math.inf)
         except (aiomqtt.MqttError, ValueError) as error:
             raise UplinkUnavailableError(str(error)) from error
 
@@ -65,12 +70,25 @@ async def connect(config: Config, secret: Secret, tls: ssl.SSLContext | None, wi
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             logger=_LIBRARY_LOG,
         ) as client:
-            granted = await client.subscribe([(topics.ack(gateway), 1), (topics.command(gateway), 1)])
+            obey_cancellation()
+            async with _answer_within(config.uplink.timeout_s):
+                branch = [(topics.ack(gateway), 1), (topics.command(gateway), 1)]
+                granted = await client.subscribe(branch, timeout=math.inf)
             if any((code if isinstance(code, int) else code.value) >= _REFUSED for code in granted):
                 raise UplinkUnavailableError("the broker refuses the subscription to the gateway's own branch")
-            yield Link(client)
+            yield Link(client, config.uplink.timeout_s)
     except (aiomqtt.MqttError, ValueError) as error:
         raise UplinkUnavailableError(str(error)) from error
+
+
+@asynccontextmanager
+async def _answer_within(seconds: float) -> AsyncIterator[None]:
+    """Bound a wait; the library's own timeouts lose a cancellation that comes together with the answer."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise UplinkUnavailableError(f"no answer from the broker within {seconds} s") from error
 
 
 def tls_context(hub: Hub, *, tls: bool) -> ssl.SSLContext | None:

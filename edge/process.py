@@ -1,6 +1,7 @@
 """The agent's process: `python -m edge.process --config site.toml [--check]`.
 
-Exit codes: 0 stopped on purpose, 1 a bug (with its trace), 2 a mistake in the configuration, 3 the outbox cannot be opened.
+Exit codes: 0 stopped on purpose, 1 a bug (with its trace), 2 a mistake in the configuration, 3 the outbox cannot be
+opened.
 """
 
 import argparse

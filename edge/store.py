@@ -13,8 +13,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -22,6 +21,7 @@ from typing import Any, Final, Self, TypeVar
 import apsw
 
 from edge.ballast import Ballast
+from edge.database import NO_ROOM, Database
 from protocol import logs
 from protocol.clock import Clock
 from protocol.errors import DiwangError, StoreUnavailableError
@@ -29,10 +29,7 @@ from protocol.errors import DiwangError, StoreUnavailableError
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
 
-_PAGE_BYTES: Final = 4096
-_CACHE_KIB: Final = 1024
 _GROUP_JOBS: Final = 256
-_NO_ROOM: Final = (apsw.FullError, apsw.IOError, apsw.CantOpenError)
 
 log = logs.get(__name__)
 
@@ -123,7 +120,7 @@ class Store:
     def _own(self) -> None:
         outcome: Exception | None = self._ended()
         try:
-            connection = self._open()
+            database = Database(self._file, self._schema, self._ballast, self._clock)
             outcome = None
         except (apsw.Error, OSError) as error:
             outcome = StoreUnavailableError(f"{self._file}: {error}")
@@ -137,46 +134,14 @@ class Store:
             next_commit = 0.0
             while running:
                 running = self._gather(group, next_commit)
-                self._commit(connection, group)
+                self._commit(database, group)
                 if not all(job.hurried for job in group):
                     next_commit = self._clock.monotonic() + self._group_s
                 group.clear()
         finally:
             self._owner.dead = True
-            connection.close()
+            database.close()
             self._give_up_on([*group, *self._parked])
-
-    def _open(self) -> apsw.Connection:
-        try:
-            return self._connect()
-        except (apsw.NotADBError, apsw.CorruptError) as error:
-            aside = self._file.with_suffix(f".damaged-{self._clock.new_id()}")
-            log.critical("store_damaged_and_set_aside", file=self._file.name, kept_as=aside.name, reason=str(error))
-            self._file.rename(aside)
-            for leftover in ("-wal", "-shm"):
-                Path(f"{self._file}{leftover}").unlink(missing_ok=True)
-            return self._connect()
-
-    def _connect(self) -> apsw.Connection:
-        self._ballast.fill()
-        connection = apsw.Connection(str(self._file))
-        # Writing the log back makes the file grow by as much, so the log stays well below the ballast.
-        log_bytes = self._ballast.size // 4
-        try:
-            connection.execute(
-                # Exclusive: two agents on one folder would double everything, so the second one does not start.
-                "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                f"PRAGMA cache_size=-{_CACHE_KIB}; PRAGMA wal_autocheckpoint={log_bytes // _PAGE_BYTES};"
-                f"PRAGMA page_size={_PAGE_BYTES}; PRAGMA journal_size_limit={log_bytes};"
-            )
-            connection.execute(self._schema)
-        except _NO_ROOM:
-            self._ballast.give_up()
-            connection.execute(self._schema)
-        except apsw.Error:
-            connection.close()
-            raise
-        return connection
 
     def _gather(self, group: list[_Job], not_before: float) -> bool:
         """Wait for work and collect what comes with it; return whether there may be more later."""
@@ -199,55 +164,57 @@ class Store:
     def _sort_in(self, job: _Job, group: list[_Job]) -> None:
         (self._parked if job.parked else group).append(job)
 
-    def _commit(self, connection: apsw.Connection, group: list[_Job]) -> None:
+    def _commit(self, database: Database, group: list[_Job]) -> None:
         self._parked = [job for job in self._parked if not job.done.cancelled()]
         try:
-            self._transact(connection, [*group, *self._parked])
-        except _NO_ROOM as error:
-            self._commit_without_room(connection, group, str(error))
+            self._transact(database, [*group, *self._parked])
+        except NO_ROOM as error:
+            self._commit_without_room(database, group, str(error))
         settled = [job for job in (*group, *self._parked) if not job.parked or job.outcome is not None or job.error]
         self._parked = [job for job in self._parked if job.outcome is None and job.error is None]
         if settled:
             self._loop.call_soon_threadsafe(_settle, settled)
         self._ballast.fill()
+        database.tidy()
 
-    def _commit_without_room(self, connection: apsw.Connection, group: list[_Job], reason: str) -> None:
+    def _commit_without_room(self, database: Database, group: list[_Job], reason: str) -> None:
         """Do in the ballast's room what makes room, then put the ballast back; what adds gets what is left."""
         log.critical("disk_full", file=self._file.name, reason=reason)
         self._ballast.give_up()
-        self._turn_away(lambda: self._relieve(connection), ())
+        self._turn_away(lambda: self._relieve(database), ())
         modest = [job for job in group if not job.grows]
-        self._turn_away(lambda: self._transact(connection, modest), modest)
-        self._turn_away(lambda: _write_log_back(connection), ())
+        self._turn_away(lambda: self._transact(database, modest), modest)
+        self._turn_away(database.write_log_back, ())
         self._ballast.fill()
+        database.tidy()
         rest = [*(job for job in group if job.grows), *self._parked]
-        self._turn_away(lambda: self._transact(connection, rest), rest)
+        self._turn_away(lambda: self._transact(database, rest), rest)
 
-    def _relieve(self, connection: apsw.Connection) -> None:
-        _write_log_back(connection)
+    def _relieve(self, database: Database) -> None:
+        database.write_log_back()
         if self.relief:
-            with _transaction(connection):
-                self.relief(connection)
+            with database.transaction():
+                self.relief(database.connection)
 
     def _turn_away(self, act: Callable[[], None], jobs: Iterable[_Job]) -> None:
         """Act; when the disk does not allow it, those who wait for a result hear so."""
         try:
             act()
-        except _NO_ROOM as error:
+        except NO_ROOM as error:
             for job in jobs:
                 if not job.parked:
                     job.error = StoreUnavailableError(f"{self._file.name}: {error}")
 
-    def _transact(self, connection: apsw.Connection, jobs: Iterable[_Job]) -> None:
+    def _transact(self, database: Database, jobs: Iterable[_Job]) -> None:
         """Run all jobs in one transaction; a job that fails is undone alone."""
         jobs = tuple(jobs)
         for job in jobs:
             job.outcome = job.error = None
         try:
-            with _transaction(connection):
+            with database.transaction():
                 for job in jobs:
-                    self._attempt(connection, job)
-        except _NO_ROOM:
+                    self._attempt(database.connection, job)
+        except NO_ROOM:
             for job in jobs:
                 job.outcome = job.error = None
             raise
@@ -256,7 +223,7 @@ class Store:
         connection.execute("SAVEPOINT job")
         try:
             job.outcome = job.work(connection)
-        except _NO_ROOM:
+        except NO_ROOM:
             raise  # the whole transaction is lost
         except (DiwangError, apsw.Error) as error:
             job.error = error
@@ -275,22 +242,6 @@ class Store:
         for job in jobs:
             job.error = self._ended()
         self._loop.call_soon_threadsafe(_settle, jobs)
-
-
-@contextmanager
-def _transaction(connection: apsw.Connection) -> Iterator[None]:
-    """Like apsw's own, but aware that SQLite itself may undo everything when the disk is full."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def _write_log_back(connection: apsw.Connection) -> None:
-    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 def _settle(jobs: list[_Job]) -> None:

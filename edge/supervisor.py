@@ -11,6 +11,7 @@ from drivers import registry
 from drivers.contract import Answer, Driver, Health, Obeys, Raw, Releases, Report, Reports
 from edge.backoff import delays
 from edge.board import Board
+from edge.cancellation import obey_cancellation
 from edge.config import Config, Device
 from edge.intake import Intake
 from edge.ring import Ring
@@ -66,7 +67,7 @@ class Supervisor:
             return await slot.driver.obey(command, args)
         except DiwangError:
             raise
-        except Exception as error:  # noqa: BLE001 - the border of a plug-in, as below
+        except Exception as error:
             log.warning("driver_failed", device=name, command=command, exc_info=True)
             raise DeviceRefusedError(f"the driver failed: {type(error).__name__}") from error
 
@@ -108,6 +109,7 @@ class Supervisor:
             log.exception("driver_failed", device=name, driver=device.driver)
             self._board.note(name, DeviceState.LOST, f"the driver failed: {type(error).__name__}: {error}")
             return True
+        obey_cancellation()
         self._board.note(name, DeviceState.STOPPED, "it has nothing more to say")
         return False
 
@@ -131,6 +133,7 @@ class Supervisor:
         heard = False
         try:
             async for item in driver.reports():
+                obey_cancellation()
                 if isinstance(item, Health):
                     self._board.note(name, item.status, item.detail)
                 elif not heard:

@@ -12,6 +12,7 @@ from random import Random
 from typing import Final, Protocol
 
 from edge.backoff import delays
+from edge.cancellation import obey_cancellation
 from edge.commands import Commands
 from edge.config import Config, Secret
 from edge.hub_clock import HubClock
@@ -76,6 +77,7 @@ class Uplink:
                 await self._session()
             except* TransientError as group:
                 reason = _first_reason(group)
+            obey_cancellation()
             if self._clock.monotonic() - connected_at > _STEADY_AFTER_S:
                 waits = delays(chance, first_s=0.5, most_s=5.0)
                 lost = False

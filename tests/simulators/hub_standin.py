@@ -1,6 +1,7 @@
 """A hub that speaks the real wire contract and remembers everything: for tests of the edge without the hub."""
 
 import asyncio
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -91,10 +92,18 @@ class HubStandIn:
 
 
 @asynccontextmanager
-async def connected(hub: HubStandIn, port: int, *, username: str = "", password: str = "") -> AsyncIterator[HubStandIn]:
+async def connected(
+    hub: HubStandIn, port: int, *, username: str = "", password: str = "", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[HubStandIn]:
     """Connect the hub to a broker for the length of the context."""
     async with aiomqtt.Client(
-        "127.0.0.1", port, identifier="hub", username=username or None, password=password or None, timeout=5
+        "localhost" if tls else "127.0.0.1",
+        port,
+        identifier="hub",
+        username=username or None,
+        password=password or None,
+        tls_context=tls,
+        timeout=5,
     ) as client:
         client.pending_calls_threshold = 10_000
         await client.subscribe(topics.everything_up(), qos=1)
