@@ -17,14 +17,18 @@ from edge.vision.reference import Shelf
 from edge.vision.view import Verdict, View
 from protocol.messages import Severity
 
-FROZEN = "camera.frozen"
-BY_VIEW: dict[str, tuple[Severity, Callable[[View], Verdict | None]]] = {
-    "camera.dark": (Severity.MINOR, dark.judge),
-    "camera.blurred": (Severity.MINOR, blurred.judge),
-    "camera.moved": (Severity.MAJOR, moved.judge),
-    "camera.covered": (Severity.MAJOR, covered.judge),
+DARK, BLURRED, MOVED, COVERED, FROZEN = (
+    f"camera.{fault}" for fault in ("dark", "blurred", "moved", "covered", "frozen")
+)
+SEVERITY = {
+    DARK: Severity.MINOR,
+    BLURRED: Severity.MINOR,
+    MOVED: Severity.MAJOR,
+    COVERED: Severity.MAJOR,
+    FROZEN: Severity.MAJOR,
 }
-"""What is judged by a single view, in this order: the first yes explains the picture, the later ones are not asked."""
+VIEW_IS_LOST = frozenset({BLURRED, MOVED, COVERED})
+"""Three names for one loss: the first that holds is the event, and the others wait until the view is back."""
 
 
 class Health:
@@ -34,10 +38,22 @@ class Health:
         self._clock = ClockMask(options.clock)
         self._learner = Learner(shelf, options.learn_s)
         self._stillness = Stillness(options.frozen_after_s)
-        self._frozen = Hold(FROZEN, Severity.MAJOR, begin_s=0, end_s=options.hold_s, is_open=FROZEN in open_types)
+        self._judges: dict[str, Callable[[View], Verdict | None]] = {
+            DARK: dark.judge,
+            BLURRED: blurred.judge,
+            MOVED: moved.Finder().judge,
+            COVERED: covered.judge,
+        }
+        """In this order: the first yes explains a picture, the later ones are not asked."""
         self._holds = {
-            kind: Hold(kind, severity, begin_s=options.hold_s, end_s=options.hold_s, is_open=kind in open_types)
-            for kind, (severity, _) in BY_VIEW.items()
+            kind: Hold(
+                kind,
+                severity,
+                begin_s=0 if kind == FROZEN else options.hold_s,
+                end_s=options.hold_s,
+                is_open=kind in open_types,
+            )
+            for kind, severity in SEVERITY.items()
         }
 
     def inspect(self, frame: Frame) -> Iterator[Finding]:
@@ -46,8 +62,9 @@ class Health:
         self._stillness.look(frame.grey, self._clock.pixels, frame.seconds)
         view = self._learner.view(seen, self._clock.usable, frame.seconds)
         explanation = self._explain(view)
-        yield from self._hold_frozen(frame.seconds)
-        yield from self._hold_view(view, explanation, frame.seconds)
+        for finding in (self._hold_frozen(frame.seconds), *self._hold_view(view, explanation, frame.seconds)):
+            if finding:
+                yield finding
         if self._trustworthy(view, explanation):
             self._learner.learn(view, frame.seconds)
 
@@ -55,31 +72,36 @@ class Health:
         self._learner.save()
 
     def _explain(self, view: View) -> tuple[str, Verdict] | None:
-        for kind, (_, judge) in BY_VIEW.items():
+        for kind, judge in self._judges.items():
             if verdict := judge(view):
                 return kind, verdict
         if view.reference is None and self._learner.blind:
-            return "camera.covered", Verdict(1.0, {"structured": 0.0})
+            return COVERED, Verdict(1.0, {"structured": 0.0})
         return None
 
-    def _hold_frozen(self, seconds: float) -> Iterator[Finding]:
-        if finding := self._frozen.see(seconds, self._stillness.verdict, unknown=not self._stillness.moves):
-            yield finding
+    def _hold_frozen(self, seconds: float) -> Finding | None:
+        still = self._stillness
+        return self._holds[FROZEN].see(seconds, still.verdict, unknown=not still.moves)
 
-    def _hold_view(self, view: View, explanation: tuple[str, Verdict] | None, seconds: float) -> Iterator[Finding]:
-        for kind, hold in self._holds.items():
+    def _hold_view(
+        self, view: View, explanation: tuple[str, Verdict] | None, seconds: float
+    ) -> Iterator[Finding | None]:
+        named = next((kind for kind in VIEW_IS_LOST if self._holds[kind].is_open), None)
+        for kind in self._judges:
             verdict = explanation[1] if explanation and explanation[0] == kind else None
-            # What was not asked, or could not be compared, is not known to be gone. Darkness always is.
-            hidden = kind != "camera.dark" and (explanation is not None or view.reference is None)
-            if finding := hold.see(seconds, verdict, unknown=hidden):
-                yield finding
+            if kind in VIEW_IS_LOST and named not in {None, kind}:
+                yield self._holds[kind].see(seconds, None)
+            else:
+                # What was not asked, or could not be compared, is not known to be gone. Darkness always is.
+                hidden = kind != DARK and (explanation is not None or view.reference is None)
+                yield self._holds[kind].see(seconds, verdict, unknown=hidden)
 
     def _trustworthy(self, view: View, explanation: tuple[str, Verdict] | None) -> bool:
         """Whether a view may teach: nothing is wrong with it, nor was a moment ago."""
         if self._stillness.verdict:
             return False
         if view.reference is None:
-            return explanation is None or explanation[0] != "camera.dark"
+            return explanation is None or explanation[0] != DARK
         return explanation is None and all(hold.at_rest for hold in self._holds.values())
 
 

@@ -30,13 +30,13 @@ class Hold:
     def see(self, seconds: float, verdict: Verdict | None, *, unknown: bool = False) -> Finding | None:
         """Take in one picture's verdict; return what began or ended by it.
 
-        `unknown` says that the picture cannot tell (another fault hides this one): an open event then stays as it is.
+        `unknown` says that the picture cannot tell, because another fault hides this one: the evidence stays as it is.
         """
         step = 0.0 if self._last is None else min(seconds - self._last, MAX_STEP_S)
         self._last = seconds
         if verdict is not None:
             self._evidence = min(1.0, self._evidence + step / self._begin_s) if self._begin_s else 1.0
-        elif not (unknown and self.is_open):
+        elif not unknown:
             self._evidence = max(0.0, self._evidence - step / self._end_s)
         if verdict is not None and self._evidence == 1 and not self.is_open:
             self.is_open = True

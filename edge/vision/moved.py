@@ -24,28 +24,55 @@ Move = NDArray[np.float32]
 """An affine map, shape (2, 3), from the places of the reference to those of the picture, in pixels of `FINE`."""
 
 
-def judge(view: View) -> Verdict | None:
-    """Say whether the lost structure is found again when the reference is shifted.
+class Finder:
+    """Finds the reference again in a picture of another part of its scene, and remembers where."""
 
-    The shift comes from phase correlation (Kuglin and Hines 1975) of the gradients; where it explains only a part, a
-    turn about the axis of the lens is sought around it by maximising the enhanced correlation coefficient (Evangelidis
-    and Psarakis 2008). Either is believed only if most of the structure that it predicts is really there.
-    """
-    if view.reference is None or view.lost < MIN_LOST:
+    def __init__(self) -> None:
+        self._last: Move | None = None
+
+    def judge(self, view: View) -> Verdict | None:
+        """Say whether the lost structure is found again when the reference is shifted.
+
+        The shift comes from phase correlation (Kuglin and Hines 1975) of the gradients; where it explains only a part,
+        a turn about the axis of the lens is sought around it by maximising the enhanced correlation coefficient
+        (Evangelidis and Psarakis 2008). A move is believed only if most of the structure that it predicts is really
+        there; one that was believed before is tried first, because the camera stays where it was turned to.
+        """
+        if view.reference is None or view.lost < MIN_LOST:
+            self._last = None
+            return None
+        then, now = view.reference.measures.fine.image, view.measures.fine.image
+        for seek in (self._again, _shifted):
+            move = seek(then, now)
+            if move is None:
+                continue
+            found = _found(then, now, move)
+            if WORTH_TURNING <= found < MIN_FOUND:
+                move = _turned(then, now, move)
+                found = _found(then, now, move)
+            if found >= MIN_FOUND:
+                self._last = move
+                return _verdict(move, found)
         return None
-    then, now = view.reference.measures.fine.image, view.measures.fine.image
+
+    def _again(self, then: Image, now: Image) -> Move | None:
+        del then, now
+        return self._last
+
+
+def _verdict(move: Move, found: float) -> Verdict:
+    # The matrix turns about the corner of the picture; people think of its centre.
+    centre = np.array([FINE[0] / 2, FINE[1] / 2, 1], np.float32)
+    right, down = (move @ centre - centre[:2]) / FINE[0]
+    turn = np.degrees(np.arctan2(move[1, 0], move[0, 0]))
+    return Verdict(found, {"right": float(right), "down": float(down), "turn_deg": float(turn), "found": found})
+
+
+def _shifted(then: Image, now: Image) -> Move | None:
     (dx, dy), _ = cv2.phaseCorrelate(edges(then), edges(now), _window())
     if float(np.hypot(dx, dy)) / FINE[0] < MIN_SHIFT:
         return None
-    move: Move = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
-    found = _found(then, now, move)
-    if WORTH_TURNING <= found < MIN_FOUND:
-        move = _turned(then, now, move)
-        found = _found(then, now, move)
-    if found < MIN_FOUND:
-        return None
-    turn = float(np.degrees(np.arctan2(move[1, 0], move[0, 0])))
-    return Verdict(found, {"right": dx / FINE[0], "down": dy / FINE[1], "turn_deg": turn, "found": found})
+    return np.array([[1, 0, dx], [0, 1, dy]], np.float32)
 
 
 def _turned(then: Image, now: Image, move: Move) -> Move:
