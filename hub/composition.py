@@ -104,6 +104,7 @@ def _running(parts: Parts, intake: Intake | None, delivery: Delivery | None) -> 
     running: dict[str, Run] = {"stream": parts.stream.run, "keys": parts.keys.run}
     if intake is not None:
         parts.readiness.add("broker", intake.broker.link.ping)
+        parts.readiness.add("ingest", intake.ingest.check)
         running["ingest"] = intake.run
     if delivery is not None:
         running["jobs"] = Worker(parts.database, parts.clock, _handlers(parts, delivery)).run

@@ -44,13 +44,19 @@ def run(gateways: int, seconds: float, rate: float, batch: int) -> dict[str, Any
             line = hub.stdout.readline().split()
             host, port = line[1].removeprefix("mqtt://").split(":")
             parts = (psutil.Process(hub.pid), psutil.Process(int(line[2])))
-            before = [cpu_s(part) for part in parts]
             window = max(1, IN_FLIGHT // gateways)
-            load = [sys.executable, "-m", "tests.bench.mqtt_load", host, port, str(gateways), str(window)]
-            done = subprocess.run(
-                [*load, str(batch), str(seconds), str(rate)], cwd=ROOT, check=True, capture_output=True, text=True
+            arguments = (host, port, gateways, window, batch, seconds, rate)
+            load = subprocess.Popen(
+                [sys.executable, "-m", "tests.bench.mqtt_load", *map(str, arguments)],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
             )
-            found: dict[str, Any] = json.loads(done.stdout)
+            assert load.stdout is not None
+            assert load.stdout.readline() == "CONNECTED\n"
+            before = [cpu_s(part) for part in parts]
+            found: dict[str, Any] = json.loads(load.communicate("go\n")[0])
             hub_s, broker_s = (cpu_s(part) - start for part, start in zip(parts, before, strict=True))
             found["hub_us"] = hub_s / found["acked"] * 1e6
             found["broker_us"] = broker_s / found["acked"] * 1e6
@@ -93,7 +99,7 @@ def main() -> None:
         row = run(gateways, seconds, 0, BATCH)
         print(
             f"{gateways:5} gateways, batches of {BATCH} readings      {row['per_s']:10,.0f} readings/s"
-            f"  {row['per_s'] / alone:5.0%} of the store alone  p50 {row['p50_ms']:5.0f} ms  p99 {row['p99_ms']:5.0f} ms"
+            f"  {row['per_s'] / alone:5.0%} of the store alone  p50 {row['p50_ms']:.0f} ms  p99 {row['p99_ms']:.0f} ms"
             f"  CPU us/reading: hub {row['hub_us']:.2f} broker {row['broker_us']:.2f} load {row['load_us']:.2f}"
             f"  hub RSS {row['rss_mb']:.0f} MB  unacknowledged {row['unacked']}"
         )
