@@ -1,3 +1,3 @@
 """Fixtures that many suites share."""
 
-pytest_plugins = ("tests.databases",)
+pytest_plugins = ("tests.databases", "tests.serving")

@@ -61,7 +61,7 @@ class KeyRing:
             row = await repository.find(session, shape[1])
         if row is None or not hmac.compare_digest(row.digest, stored):
             return None
-        return self._accepted(stored, row)
+        return self._accepted(stored, row, row.expires_at)
 
     async def caller_with_session(self, cookie: str) -> Caller | None:
         """Return who holds this session cookie; None when it is over or its key is."""
@@ -69,14 +69,17 @@ class KeyRing:
         if known := self._remembered(stored):
             return known
         async with self._database.read() as session:
-            row = await repository.key_of_session(session, stored, self._clock.now())
-        return self._accepted(stored, row) if row else None
+            found = await repository.key_of_session(session, stored)
+        if found is None:
+            return None
+        row, session_ends = found
+        return self._accepted(stored, row, min(session_ends, row.expires_at or session_ends))
 
     async def alive(self, caller: Caller) -> bool:
         """Tell whether the key of a long-lasting request still stands; asks the database."""
         async with self._database.read() as session:
             row = await repository.find(session, caller.key_id)
-        return row is not None and self._stands(row)
+        return row is not None and row.revoked_at is None and not self._past(row.expires_at)
 
     def forget(self) -> None:
         """Look every key and session up anew: one was revoked or closed."""
@@ -105,23 +108,22 @@ class KeyRing:
         known = self._known.get(stored)
         if known is None:
             return None
-        caller, until, expires_at = known
-        now = self._clock.now()
-        if self._clock.monotonic() >= until or (expires_at and now >= expires_at):
+        caller, until, ends = known
+        if self._clock.monotonic() >= until or self._past(ends):
             del self._known[stored]
             return None
-        self._uses[caller.key_id] = now
+        self._uses[caller.key_id] = self._clock.now()
         return caller
 
-    def _accepted(self, stored: bytes, row: ApiKeyRow) -> Caller | None:
-        if not self._stands(row):
+    def _accepted(self, stored: bytes, row: ApiKeyRow, ends: datetime | None) -> Caller | None:
+        if row.revoked_at is not None or self._past(ends):
             return None
         caller = Caller(row.id, row.name, frozenset(row.scopes))
-        self._known[stored] = (caller, self._clock.monotonic() + TRUSTED_FOR_S, row.expires_at)
+        self._known[stored] = (caller, self._clock.monotonic() + TRUSTED_FOR_S, ends)
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         self._uses[row.id] = self._clock.now()
         return caller
 
-    def _stands(self, row: ApiKeyRow) -> bool:
-        return row.revoked_at is None and (row.expires_at is None or self._clock.now() < row.expires_at)
+    def _past(self, ends: datetime | None) -> bool:
+        return ends is not None and self._clock.now() >= ends

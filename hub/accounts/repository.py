@@ -43,13 +43,11 @@ async def note_uses(session: AsyncSession, uses: Mapping[str, datetime]) -> None
         await session.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id, older).values(last_used_at=at))
 
 
-async def key_of_session(session: AsyncSession, digest: bytes, now: datetime) -> ApiKeyRow | None:
-    """Return the key behind a session that has not expired."""
-    return await session.scalar(
-        select(ApiKeyRow)
-        .join(SessionRow, SessionRow.key_id == ApiKeyRow.id)
-        .where(SessionRow.digest == digest, SessionRow.expires_at > now)
-    )
+async def key_of_session(session: AsyncSession, digest: bytes) -> tuple[ApiKeyRow, datetime] | None:
+    """Return the key behind a session, and when the session ends."""
+    both = select(ApiKeyRow, SessionRow.expires_at).join(SessionRow, SessionRow.key_id == ApiKeyRow.id)
+    found = (await session.execute(both.where(SessionRow.digest == digest))).one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
 async def close_session(session: AsyncSession, digest: bytes) -> None:

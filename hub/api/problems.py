@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import compile_path
 
 from protocol import logs
 from protocol.errors import RefusedRequestError, StoreUnavailableError
@@ -109,16 +110,30 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     return problem(422, "requests.invalid", "; ".join(_sentence(each) for each in errors[:5]), errors=errors)
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     phrase = HTTPStatus(error.status_code).phrase
     rule = f"http.{phrase.lower().replace(' ', '_').replace('-', '_')}"
-    return problem(error.status_code, rule, str(error.detail), headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods(request) | set(headers["Allow"].split(", "))))
+    return problem(error.status_code, rule, str(error.detail), headers=headers)
 
 
 async def _failed(request: Request, error: Exception) -> JSONResponse:
     log.error("request_failed", path=request.url.path, method=request.method, exc_info=error)
     return problem(500, "http.internal_server_error", "the hub failed; the failure is in its log")
+
+
+def _methods(request: Request) -> set[str]:
+    """Return what may be done at a path: FastAPI's own 405 tells of the first route that fits, not of all."""
+    app: FastAPI = request.app
+    fitting = (
+        operations
+        for path, operations in app.openapi()["paths"].items()
+        if compile_path(path)[0].match(request.url.path)
+    )
+    return {method.upper() for operations in fitting for method in operations}
 
 
 def _hints(status: int) -> dict[str, str] | None:
