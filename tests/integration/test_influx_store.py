@@ -13,7 +13,7 @@ import pytest
 from uuid_utils.compat import uuid4, uuid7
 
 from hub.telemetry import influx_lines as lines
-from hub.telemetry.contract import Arrival, Committed, Sample, SeriesKey
+from hub.telemetry.contract import Arrival, Committed, Retention, Sample, SeriesKey
 from hub.telemetry.influx_server import InfluxAddress
 from hub.telemetry.influx_store import InfluxStore
 from protocol.errors import ConfigurationError, PermanentError, StoreUnavailableError
@@ -176,6 +176,14 @@ async def test_an_answer_that_is_cut_short_or_no_answer_is_an_error(scripted: Sc
     for _ in range(3):
         with pytest.raises(StoreUnavailableError):
             await store.samples(SERIES, *EVER, 10)
+
+
+async def test_a_server_that_cannot_delete_says_so(scripted: Scripted, store: InfluxStore) -> None:
+    counted = {"results": [{"series": [{"name": "position", "columns": ["time", "count"], "values": [[0, 3]]}]}]}
+    cannot = (400, {"error": "This feature is not implemented: DELETE"})
+    scripted.answers["/query"] = [(200, {"results": [{"statement_id": 0}]}), (200, counted), cannot]
+    with pytest.raises(PermanentError, match="DELETE"):
+        await store.retain(Retention((), timedelta(days=1), timedelta(days=1)), T0)
 
 
 async def test_a_wrong_token_or_bucket_is_told_at_the_start(scripted: Scripted) -> None:
