@@ -99,12 +99,13 @@ class RetentionSection(Section):
 class IngestSection(Section):
     """Bounds of what is taken from the broker."""
 
-    queue_batches: int = Field(2_000, ge=1, description="Batches that wait for a commit before the broker is slowed")
-    commit_every_ms: float = Field(20, gt=0, description="Longest that a batch waits for others to commit with")
-    commit_batches: int = Field(500, ge=1, description="Most batches of one commit")
-    future_s: float = Field(
-        86_400, gt=0, description="How far in the future a record's time may lie before it is refused"
+    queue_batches: int = Field(
+        4_000, ge=1, description="Messages that wait for a commit; what comes beyond them is sent again by its gateway"
     )
+    commit_every_ms: float = Field(
+        3, ge=0, description="How long a message waits for others to commit with when nothing else is going on"
+    )
+    commit_batches: int = Field(500, ge=1, description="Most messages of one commit")
 
 
 class NotificationsSection(Section):

@@ -50,7 +50,7 @@ async def running_chain(
     broker: dict[str, object] | None = None,
 ) -> AsyncIterator[Chain]:
     config = HubConfig.model_validate(
-        {"data": data, "broker": broker or {"mqtt_port": 0}, "ingest": {"commit_every_ms": 2}}
+        {"data": data, "broker": broker or {"mqtt_port": 0}}
     )
     database = open_database(config.database_url)
     async with database.engine.begin() as connection:
