@@ -118,7 +118,9 @@ def line(name: str, fixes: int, counts: list[int]) -> None:
     """Print one row."""
     hit, missed, false, good, found, leaps, extra = counts
     recall, precision = hit / max(hit + missed, 1), hit / max(hit + false, 1)
-    print(f"{name:30} {fixes:6} {recall:7.3f} {precision:9.3f} {false / max(good, 1):9.4f} {found:4}/{leaps:4} {extra:5}")
+    print(
+        f"{name:30} {fixes:6} {recall:7.3f} {precision:9.3f} {false / max(good, 1):9.4f} {found:4}/{leaps:4} {extra:5}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """A supervised district for tests of the anomaly pipeline: real stores, one gateway, an officer on duty in one grid.
 
-    async with supervised(database, tmp_path) as site:
-        await site.carry("van-7")                     # the officer's device
-        await site.report("van-7", fixes)             # as ingest does: telemetry first, then the pipeline
-        await site.settle()                           # the jobs that late fixes asked for
-        await site.standing()
+async with supervised(database, tmp_path) as site:
+await site.carry("van-7")                     # the officer's device
+await site.report("van-7", fixes)             # as ingest does: telemetry first, then the pipeline
+await site.settle()                           # the jobs that late fixes asked for
+await site.standing()
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -90,7 +90,7 @@ class Site:
         self, device: str, *, at: tuple[float, float] | None = MIDDLE, expected_interval_s: float | None = None
     ) -> None:
         """Install a device at the subject."""
-        latitude, longitude = at if at else (None, None)
+        latitude, longitude = at or (None, None)
         await self._device(
             device,
             subject_id=self.subject,
@@ -196,9 +196,7 @@ def position(device: str, fix: Fix) -> Position:
 
 
 @asynccontextmanager
-async def supervised(
-    database: Database, folder: Path, settings: AnomaliesSettings = SETTINGS
-) -> AsyncIterator[Site]:
+async def supervised(database: Database, folder: Path, settings: AnomaliesSettings = SETTINGS) -> AsyncIterator[Site]:
     """Open the district: a square grid of 1 km around MIDDLE."""
     clock = ManualClock(DAWN - timedelta(hours=1))
     officer, subject = uuid4(), uuid4()
