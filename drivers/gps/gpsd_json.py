@@ -104,7 +104,7 @@ class GpsdJson:
         try:
             head = _heads.decode(line)
             statement = _decode(head.kind, line)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self._malformed += 1
             return
         if statement and head.device:

@@ -34,6 +34,7 @@ class _SerialLine:
         self._pieces: asyncio.Queue[bytes | DeviceUnreachableError] = asyncio.Queue(_PIECES)
         self._closing = threading.Event()
         self._ended = asyncio.Event()
+        self._lock = threading.Lock()
         self._port: serial.Serial | None = None
         self._owner = threading.Thread(target=self._run, name=f"serial {path}", daemon=True)
 
@@ -54,8 +55,9 @@ class _SerialLine:
     async def close(self) -> None:
         """Let the thread end, and wait for it: for ever would be in vain when it hangs in opening."""
         self._closing.set()
-        if self._port is not None:
-            self._port.cancel_read()
+        with self._lock:
+            if self._port is not None:
+                self._port.cancel_read()
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                 await self._ended.wait()
@@ -77,17 +79,25 @@ class _SerialLine:
         except (OSError, ValueError) as error:
             self._tell(self._refuse, DeviceUnreachableError(f"{self._path}: {error}"))
             return
-        with port:
-            self._port = port
-            self._tell(self._accept)
-            while not self._closing.is_set():
-                try:
-                    piece = port.read(max(1, port.in_waiting))
-                except OSError as error:
-                    self._tell(self._offer, DeviceUnreachableError(f"{self._path}: {error}"))
-                    return
-                if piece:
-                    self._tell(self._offer, piece)
+        self._port = port
+        try:
+            self._read(port)
+        finally:
+            # Waking a port that is just closing would write to a descriptor that may already be somebody else's.
+            with self._lock:
+                self._port = None
+                port.close()
+
+    def _read(self, port: serial.Serial) -> None:
+        self._tell(self._accept)
+        while not self._closing.is_set():
+            try:
+                piece = port.read(max(1, port.in_waiting))
+            except OSError as error:
+                self._tell(self._offer, DeviceUnreachableError(f"{self._path}: {error}"))
+                return
+            if piece:
+                self._tell(self._offer, piece)
 
     def _tell(self, callback: Callable[..., None], *args: object) -> None:
         if not self._closing.is_set():
