@@ -63,11 +63,14 @@ class GridIndex:
         """Return the grid of each place, as `locate` does."""
         south_north, west_east = np.asarray(latitudes, float), np.asarray(longitudes, float)
         where = np.full(len(south_north), len(self.ids))
-        place, grid = self._tree.query(shapely.points(west_east, south_north), "intersects")
+        places = shapely.points(west_east, south_north)
+        place, grid = self._tree.query(places, "intersects")
         np.minimum.at(where, place, grid)
         ids = (*self.ids, None)
         found = [ids[each] for each in where.tolist()]
-        for missed in np.flatnonzero(where == len(self.ids)).tolist():
+        outside = np.flatnonzero(where == len(self.ids))
+        beside, _ = self._tree.query_nearest(places[outside], max_distance=_CRACK_DEG)
+        for missed in np.unique(outside[beside]).tolist():
             found[missed] = self.locate(float(south_north[missed]), float(west_east[missed]))
         return found
 

@@ -8,10 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from diwang.demo import district
 from hub.organisation.repository import duties_of, on_duty
 from hub.storage.database import Database
+from hub.stream.model import StreamEventRow
 from hub.subjects import archive
 from protocol.clock import ManualClock
 from tests.domain_api import Domain, post_district, serving
@@ -304,11 +306,10 @@ async def test_a_task_goes_its_way_and_the_archive_tells_it(
 
 
 async def tasks_told(api: Domain) -> list[tuple[str, str]]:
-    follower = api.parts.stream.follow(frozenset({"task"}), 0)
-    updates = await anext(follower)
-    await follower.aclose()  # type: ignore[attr-defined]  # an async generator
-    tasks = [json.loads(each.data) for each in updates if each.kind == "task"]
-    return [(task["id"], task["state"]) for task in tasks]
+    async with api.parts.database.read() as session:
+        tasks = select(StreamEventRow).where(StreamEventRow.kind == "task")
+        told = await session.scalars(tasks.order_by(StreamEventRow.id))
+        return [(row.data["id"], row.data["state"]) for row in told]
 
 
 async def test_tasks_are_listed_by_officer_grid_state_and_subject(api: Domain, ids: dict[str, str]) -> None:
