@@ -61,14 +61,18 @@ class Paging:
 
         Raises RefusedRequestError (400) when the cursor was not made for this order.
         """
-        columns = [(_column(each), _descends(each)) for each in order]
-        if self.cursor is not None:
-            statement = statement.where(_beyond(columns, _decoded(self.cursor, columns)))
-        rows = list(await session.scalars(statement.order_by(*order).limit(self.limit + 1)))
+        rows = list(await session.scalars(self.following(statement, order).limit(self.limit + 1)))
         more = len(rows) > self.limit
         rows = rows[: self.limit]
-        following = _encoded([_value(rows[-1], column) for column, _ in columns]) if more else None
-        return Page(items=[shape(row) for row in rows], next=following)
+        cursor = _encoded([_value(rows[-1], _column(each)) for each in order]) if more else None
+        return Page(items=[shape(row) for row in rows], next=cursor)
+
+    def following(self, statement: Select[Row], order: Sequence[Ordering]) -> Select[Row]:
+        """Return the select in this order, narrowed to what follows the cursor. Raises as `page` does."""
+        if self.cursor is not None:
+            columns = [(_column(each), _descends(each)) for each in order]
+            statement = statement.where(_beyond(columns, _decoded(self.cursor, columns)))
+        return statement.order_by(*order)
 
 
 def _paging(
@@ -134,7 +138,7 @@ def _read(value: object, kind: type) -> Key:
         return UUID(value)
     if kind is int and type(value) is int and -(2**63) <= value < 2**63:
         return value
-    if kind is str and isinstance(value, str) and "\x00" not in value and value.isprintable():
+    if kind is str and isinstance(value, str) and b"\x00" not in value.encode():
         return value
     if kind is float and type(value) is float:
         return value

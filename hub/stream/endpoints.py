@@ -1,6 +1,7 @@
 """GET /stream: Server-Sent Events, resumed by `Last-Event-ID`."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query
@@ -40,11 +41,13 @@ async def stream(
     """
     checked = parts.clock.monotonic()
     wanted = frozenset(kinds) if kinds else None
-    async for updates in parts.stream.follow(wanted, after if last_event_id is None else last_event_id):
-        for update in updates:
-            event_id = None if update.id is None else str(update.id)
-            yield ServerSentEvent(event=update.kind, raw_data=update.data, id=event_id)
-        if parts.clock.monotonic() - checked >= RECHECKED_EVERY_S:
-            if not await parts.keys.alive(caller):
-                return
-            checked = parts.clock.monotonic()
+    last_id = after if last_event_id is None else last_event_id
+    async with aclosing(parts.stream.follow(wanted, last_id)) as following:
+        async for updates in following:
+            for update in updates:
+                event_id = None if update.id is None else str(update.id)
+                yield ServerSentEvent(event=update.kind, raw_data=update.data, id=event_id)
+            if parts.clock.monotonic() - checked >= RECHECKED_EVERY_S:
+                if not await parts.keys.alive(caller):
+                    return
+                checked = parts.clock.monotonic()

@@ -49,5 +49,6 @@ async def between(
 
 
 async def forget(session: AsyncSession, before: datetime) -> None:
-    """Delete old updates."""
-    await session.execute(delete(StreamEventRow).where(StreamEventRow.at < before))
+    """Delete old updates, but never the newest: ids would seem to start anew."""
+    older = StreamEventRow.id < select(func.max(StreamEventRow.id)).scalar_subquery()
+    await session.execute(delete(StreamEventRow).where(StreamEventRow.at < before, older))

@@ -9,7 +9,7 @@ Kinds: `alert`, `anomaly`, `device`, `gateway`, `task` are appended; `position` 
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -114,7 +114,7 @@ class Stream:
             self._pending.setdefault(kind, {})[key] = data
             self._told.set()
 
-    async def follow(self, kinds: frozenset[str] | None, last_id: int | None) -> AsyncIterator[list[Update]]:
+    async def follow(self, kinds: frozenset[str] | None, last_id: int | None) -> AsyncGenerator[list[Update], None]:
         """Yield `hello`, what followed `last_id`, then what happens from now on; an empty list at least every BEAT_S.
 
         `hello` carries the id of the newest update that is stored. A `resync` says that some were missed, because they
