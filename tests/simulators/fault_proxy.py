@@ -92,7 +92,7 @@ class FaultProxy:
         """What is wrong now."""
         return self._faults
 
-    def set(self, **faults: Any) -> None:  # noqa: ANN401 - the fields of Faults
+    def set(self, **faults: Any) -> None:
         """Change some faults; those not named stay. A new `cut_after` counts from now."""
         known = {each.name: each.default for each in fields(Faults)}
         self._set(replace(self._faults, **{name: known[name] if v is None else v for name, v in faults.items()}))

@@ -18,7 +18,7 @@ class FullDisk(apsw.VFS):
     def close(self) -> None:
         self.unregister()
 
-    def xOpen(self, name: Any, flags: list[int]) -> "_File":  # noqa: N802, ANN401 - apsw's names
+    def xOpen(self, name: Any, flags: list[int]) -> "_File":  # noqa: N802 - apsw's names
         return _File(self, name, flags)
 
     def used(self) -> int:
@@ -27,7 +27,7 @@ class FullDisk(apsw.VFS):
 
 
 class _File(apsw.VFSFile):
-    def __init__(self, disk: FullDisk, name: Any, flags: list[int]) -> None:  # noqa: ANN401 - apsw's type
+    def __init__(self, disk: FullDisk, name: Any, flags: list[int]) -> None:
         super().__init__("unix", name, flags)
         self._disk = disk
 

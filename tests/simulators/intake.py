@@ -49,9 +49,7 @@ async def running_chain(
     telemetry: TelemetryStore | None = None,
     broker: dict[str, object] | None = None,
 ) -> AsyncIterator[Chain]:
-    config = HubConfig.model_validate(
-        {"data": data, "broker": broker or {"mqtt_port": 0}}
-    )
+    config = HubConfig.model_validate({"data": data, "broker": broker or {"mqtt_port": 0}})
     database = open_database(config.database_url)
     async with database.engine.begin() as connection:
         await connection.run_sync(metadata.create_all)

@@ -119,17 +119,32 @@ class Site:
 
     async def take(self, records: Sequence[Record], *, received_at: datetime | None = None) -> None:
         """Take records in one batch."""
-        self.batches += 1
-        sent_at = received_at or max(record.at for record in records)
-        batch = Batch(
-            id=uuid4(), gateway=GATEWAY, epoch=UUID(int=1), seq=self.batches, sent_at=sent_at, records=tuple(records)
-        )
-        arrivals = [Arrival(batch, sent_at)]
+        arrivals = self._arrivals(records, received_at or max(record.at for record in records))
         await self.parts.telemetry.commit(arrivals)
         self.clock.advance(WRITTEN_EVERY_S)
         async with self.parts.database.write() as session:
             await self.pipeline.take(session, arrivals)
             await self.pipeline.hear(session, arrivals)
+
+    def arrival(self, device: str, fixes: Sequence[Fix]) -> list[Arrival]:
+        """Return one batch of fixes, as the pipeline gets it."""
+        return self._arrivals([position(device, fix) for fix in fixes], instant(fixes[-1].at_us))
+
+    def _arrivals(self, records: Sequence[Record], received_at: datetime) -> list[Arrival]:
+        self.batches += 1
+        return [
+            Arrival(
+                Batch(
+                    id=uuid4(),
+                    gateway=GATEWAY,
+                    epoch=UUID(int=1),
+                    seq=self.batches,
+                    sent_at=received_at,
+                    records=tuple(records),
+                ),
+                received_at,
+            )
+        ]
 
     async def settle(self) -> None:
         """Answer every mark of late fixes, as the jobs do."""

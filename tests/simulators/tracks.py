@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import cos, exp, radians, sqrt
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from hub.anomalies.finding import microseconds
 from hub.anomalies.fixes import METRES_PER_DEGREE, Fix
@@ -25,7 +25,7 @@ def recorded() -> dict[str, list[Fix]]:
 def gpx(path: Path) -> list[Fix]:
     """Return the timed points of a GPX file."""
     fixes = []
-    for point in ElementTree.parse(path).getroot().iter():  # noqa: S314 - our own recordings
+    for point in ET.parse(path).getroot().iter():  # noqa: S314 - our own recordings
         times = [child.text for child in point if child.tag.endswith("}time")]
         if point.tag.endswith("}trkpt") and times and times[0]:
             at_us = microseconds(datetime.fromisoformat(times[0]))
