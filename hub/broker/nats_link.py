@@ -1,5 +1,6 @@
 """The hub's link to NATS: a queue group over every gateway's `up` branch, so that hub workers share the load."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -19,6 +20,7 @@ log = logs.get(__name__)
 QUEUE_GROUP: Final = "hub"
 EVERYTHING_UP: Final = f"{topics.ROOT}/*/up/>".replace("/", ".")
 CONNECT_TIMEOUT_S: Final = 2
+REACHED_WITHIN_S: Final = 5
 RECONNECT_WAIT_S: Final = 0.1
 FLUSH_TIMEOUT_S: Final = 2
 PENDING_BYTES: Final = 64 * 1024 * 1024
@@ -70,11 +72,11 @@ async def connected(url: str, user: str, password: str, name: str) -> AsyncItera
     Raises UplinkUnavailableError when the broker cannot be reached at first.
     """
     about = log.bind(link=name)
-    lost = False
+    lost = closing = False
 
     async def on_disconnect() -> None:
         nonlocal lost
-        if not lost:
+        if not lost and not closing:
             about.warning("broker_lost")
         lost = True
 
@@ -90,24 +92,25 @@ async def connected(url: str, user: str, password: str, name: str) -> AsyncItera
             about.warning("broker_link_error", reason=str(error) or type(error).__name__)
 
     try:
-        client = await nats.connect(
-            url,
-            user=user,
-            password=password,
-            name=name,
-            connect_timeout=CONNECT_TIMEOUT_S,
-            allow_reconnect=True,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=RECONNECT_WAIT_S,
-            disconnected_cb=on_disconnect,
-            reconnected_cb=on_reconnect,
-            error_cb=on_error,
-        )
-    except (nats.errors.Error, OSError) as error:
+        async with asyncio.timeout(REACHED_WITHIN_S):
+            client = await nats.connect(
+                url,
+                user=user,
+                password=password,
+                name=name,
+                connect_timeout=CONNECT_TIMEOUT_S,
+                allow_reconnect=True,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=RECONNECT_WAIT_S,
+                disconnected_cb=on_disconnect,
+                reconnected_cb=on_reconnect,
+                error_cb=on_error,
+            )
+    except (nats.errors.Error, OSError, TimeoutError) as error:
         raise UplinkUnavailableError(f"{name}: {error or type(error).__name__}") from error
     try:
         yield client
     finally:
-        client.options["disconnected_cb"] = None
+        closing = True
         with suppress(nats.errors.Error, OSError):
             await client.close()

@@ -24,7 +24,9 @@ LOOPBACK: Final = "127.0.0.1"
 MAX_PAYLOAD: Final = 2 * MAX_MESSAGE_BYTES
 """Twice the contract's limit: the server cuts a connection above it without a word, the hub refuses with a reason."""
 
-AUTHORISED_WITHIN_S: Final = 10
+AUTHORISED_WITHIN_S: Final = 2
+"""A gateway that connects while nobody answers for the hub is let go after this, and tries again."""
+
 BROKER_MEMORY: Final = 64 * 1024 * 1024
 BROKER_FILES: Final = 512 * 1024 * 1024
 

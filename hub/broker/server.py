@@ -154,7 +154,8 @@ async def _lines(process: asyncio.subprocess.Process) -> AsyncIterator[str]:
         line = raw.decode(errors="replace").strip()
         if loop.time() - window > _LINES_WINDOW_S:
             window, shown = loop.time(), 0
-        if ("[ERR]" in line or "[FTL]" in line) and shown < _LINES_SHOWN:
+        # Refused connections are logged where they are refused, with the gateway's name.
+        if ("[ERR]" in line or "[FTL]" in line) and "authentication error" not in line and shown < _LINES_SHOWN:
             shown += 1
             log.warning("broker_says", line=line.split("] ", 2)[-1][:500])
         yield line
