@@ -152,6 +152,9 @@ async def serve(
     listeners: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not server.is_serving():  # accepted in the moment of closing
+            writer.close()
+            return
         listeners[writer] = asyncio.current_task()
         try:
             while await reader.read(1024):

@@ -19,6 +19,7 @@ class Unit:
         self.port = 0
         self.requests = bytearray()
         self.greeting = b""
+        self.gone = False
         self._writers: list[asyncio.StreamWriter] = []
         self._changed = asyncio.Condition()
 
@@ -47,6 +48,9 @@ class Unit:
             writer.transport.abort()
 
     async def welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.gone:  # accepted in the moment of closing
+            writer.close()
+            return
         writer.write(self.greeting)
         self._writers.append(writer)
         await self._tell_of_change()
@@ -77,6 +81,7 @@ async def on_tcp() -> AsyncIterator[Unit]:
             yield unit
         finally:
             server.close()
+            unit.gone = True
             unit.hang_up()
             await unit.connected(listeners=0)
 
