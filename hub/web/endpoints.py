@@ -11,8 +11,8 @@ from fastapi.staticfiles import StaticFiles
 
 from hub.api.access import cookie_name
 from hub.parts import PartsHere
-from hub.web.language import COOKIE, LANGUAGES, language_of, words
-from protocol.errors import RefusedRequestError
+from hub.web.language import COOKIE, language_of
+from hub.words.catalogue import LANGUAGES, Language, words
 
 HERE: Final = Path(__file__).parent
 VERSION: Final = version("diwang")
@@ -46,18 +46,14 @@ async def login_page(request: Request) -> Response:
 
 
 @router.get("/words/{language}.json")
-async def catalogue(language: str) -> Response:
+async def catalogue(language: Language) -> Response:
     """Return the words that the scripts show."""
-    if language not in LANGUAGES:
-        raise RefusedRequestError("web.unknown_language", f"there is no language {language!r}", status=404)
     return JSONResponse(words(language), headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/language/{language}")
-async def choose_language(language: str) -> Response:
+async def choose_language(language: Language) -> Response:
     """Remember the language and go back to the command centre."""
-    if language not in LANGUAGES:
-        raise RefusedRequestError("web.unknown_language", f"there is no language {language!r}", status=404)
     response = RedirectResponse("/", status_code=303)
     response.set_cookie(COOKIE, language, max_age=_YEAR_S, samesite="strict", httponly=True)
     return response

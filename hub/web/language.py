@@ -1,33 +1,22 @@
-"""Which language a browser gets, and the words of each: one catalogue serves the pages and their scripts."""
+"""Which language a browser gets."""
 
-import json
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fastapi import Request
 
-DEFAULT: Final = "zh-CN"
-LANGUAGES: Final = {"zh-CN": "中文", "en": "English"}
+from hub.words.catalogue import DEFAULT, LANGUAGES, Language
+
 COOKIE: Final = "diwang_language"
-_WORDS: Final = Path(__file__).parent / "words"
 
 
-def language_of(request: Request) -> str:
+def known_language(tag: str) -> Language | None:
+    """Return the language of a tag such as `en-GB`, None when there are no words for it."""
+    primary = tag.strip().split("-")[0].lower()
+    return next((each for each in LANGUAGES if primary and primary == each.split("-")[0].lower()), None)
+
+
+def language_of(request: Request) -> Language:
     """Return the language that the reader chose, else the first that the browser prefers and we have, else Chinese."""
-    chosen = request.cookies.get(COOKIE)
-    if chosen in LANGUAGES:
-        return chosen
-    for preferred in request.headers.get("accept-language", "").split(","):
-        tag = preferred.split(";")[0].strip().lower()
-        for language in LANGUAGES:
-            if tag and tag.split("-")[0] == language.split("-")[0].lower():
-                return language
-    return DEFAULT
-
-
-@cache
-def words(language: str) -> dict[str, Any]:
-    """Return the catalogue of a language: nested groups of words, the same keys in each language."""
-    catalogue: dict[str, Any] = json.loads((_WORDS / f"{language}.json").read_text(encoding="utf-8"))
-    return catalogue
+    wanted = [request.cookies.get(COOKIE, "")]
+    wanted += [each.split(";")[0] for each in request.headers.get("accept-language", "").split(",")]
+    return next((language for tag in wanted if (language := known_language(tag))), DEFAULT)

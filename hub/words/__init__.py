@@ -1,0 +1,1 @@
+"""The words that people read, in Chinese and English: one catalogue for pages, scripts and notifications."""
