@@ -102,7 +102,7 @@ async def tasks(session: AsyncSession, alert_ids: Collection[UUID]) -> dict[UUID
 async def open_by_severity(session: AsyncSession) -> dict[str, int]:
     """Return how many alerts are open, by severity."""
     wanted = select(AlertRow.severity, func.count()).where(AlertRow.closed_at.is_(None)).group_by(AlertRow.severity)
-    return dict((await session.execute(wanted)).tuples().all())
+    return {row[0]: row[1] for row in await session.execute(wanted)}
 
 
 def listed(

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.anomalies import repository
 from hub.anomalies.finding import microseconds
 from hub.anomalies.repository import Key
-from hub.anomalies.settings import AnomaliesSettings
-from hub.anomalies.silences import Silences
+from hub.anomalies.settings import GATEWAY_OFFLINE, AnomaliesSettings
+from hub.anomalies.silences import Said, Silences
 from hub.anomalies.silent import Silent
 from hub.telemetry.contract import Arrival
 from protocol.clock import Clock
@@ -85,11 +85,19 @@ class Hearing:
     async def _write(self, session: AsyncSession, said: Mapping[Key, Words]) -> None:
         devices = await repository.devices(session, said)
         watches = await repository.hold(session, said)
+        doubted = await self._after_outages(session, said)
         for key, words in said.items():
             row = devices.get(key)
             if row is not None and row.expected_interval_s is not None:
-                await self._silences.device_heard(session, row, watches[key], words.times_us, words.received_at)
+                heard = Said(words.times_us, words.received_at)
+                await self._silences.device_heard(session, row, watches[key], heard, after_outage=key[0] in doubted)
         await session.flush()
+
+    @staticmethod
+    async def _after_outages(session: AsyncSession, said: Mapping[Key, Words]) -> set[str]:
+        """Return the gateways that were offline at some time that is spoken of, or after it."""
+        first_us = min(min(words.times_us) for words in said.values())
+        return await repository.offline_since(session, {gateway for gateway, _ in said}, GATEWAY_OFFLINE, first_us)
 
 
 def _times(arrival: Arrival, limits: Mapping[str, int]) -> dict[str, list[datetime]]:

@@ -23,7 +23,7 @@ from hub.anomalies.recording import Found, Recording
 from hub.anomalies.rejudging import ask_again
 from hub.anomalies.repository import Key
 from hub.anomalies.settings import AnomaliesSettings
-from hub.anomalies.silences import Silences
+from hub.anomalies.silences import Said, Silences
 from hub.anomalies.surroundings import surroundings
 from hub.anomalies.track import HOUR_US, TrackDetectors
 from hub.grids.live import LiveGrids
@@ -95,8 +95,8 @@ class AnomalyPipeline:
             circumstances = around.get(key, Circumstances())
             founds += await self._judge_track(session, key, watch, in_order(each.fixes), circumstances)
             if row is not None and row.officer_id is not None:
-                times = [fix.at_us for fix in each.fixes]
-                await self.silences.fixes_heard(session, row, watch, times, each.received_at)
+                said = Said([fix.at_us for fix in each.fixes], each.received_at)
+                await self.silences.fixes_heard(session, row, watch, said)
         await session.flush()
         return founds
 

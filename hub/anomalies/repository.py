@@ -112,6 +112,16 @@ async def outages(session: AsyncSession, gateway: str, kind: str, since_us: int)
     return [(microseconds(row.began_at), microseconds(row.ended_at) if row.ended_at else None) for row in rows]
 
 
+async def offline_since(session: AsyncSession, names: Collection[str], kind: str, since_us: int) -> set[str]:
+    """Return which of these gateways were offline at some time after one."""
+    found: set[str] = set()
+    for some in _portions(sorted(names)):
+        wanted = select(Anomaly.gateway).where(Anomaly.gateway.in_(some), Anomaly.device == "", Anomaly.type == kind)
+        lasting = or_(Anomaly.ended_at.is_(None), Anomaly.ended_at >= instant(since_us))
+        found |= set(await session.scalars(wanted.where(Anomaly.withdrawn_at.is_(None), lasting)))
+    return found
+
+
 async def open_of(session: AsyncSession, kind: str) -> list[Anomaly]:
     """Return the anomalies of a type that stand and last."""
     wanted = select(Anomaly).where(Anomaly.type == kind, Anomaly.ended_at.is_(None), Anomaly.withdrawn_at.is_(None))

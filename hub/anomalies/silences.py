@@ -28,11 +28,11 @@ class Stretch(NamedTuple):
     until_us: int | None
 
 
-class Silence(NamedTuple):
-    """Whether a silence lasts, and whether the gateway was offline: then it matters whether its other devices spoke."""
+class Said(NamedTuple):
+    """Times at which a device spoke, and when the hub received the last of them."""
 
-    lasting: bool
-    offline: bool
+    times_us: Sequence[int]
+    received_at: datetime
 
 
 class Silences:
@@ -44,31 +44,33 @@ class Silences:
         self._recording = recording
         self._horizon_us = round(timedelta(days=settings.judging.horizon_days) / timedelta(microseconds=1))
 
-    async def fixes_heard(
-        self, session: AsyncSession, row: Device, watch: Watch, times_us: Sequence[int], received_at: datetime
-    ) -> None:
+    async def fixes_heard(self, session: AsyncSession, row: Device, watch: Watch, said: Said) -> None:
         """Take the times of fixes of an officer's device."""
         limit_us = self._lost.limit_us(row.expected_interval_s)
         before = spans_of(watch.fixes)
-        after = within(heard(before, times_us, limit_us), self._horizon_us)
+        after = within(heard(before, said.times_us, limit_us), self._horizon_us)
         watch.fixes = [list(span) for span in after]
-        watch.fixes_at = max(watch.fixes_at or received_at, received_at)
+        watch.fixes_at = max(watch.fixes_at or said.received_at, said.received_at)
         if watch.overdue or changed(before, after):
-            await self._judge_lost(session, row, watch, stretch(after, min(times_us)), None)
+            await self._judge_lost(session, row, watch, stretch(after, min(said.times_us)), None)
             watch.overdue = False
 
     async def device_heard(
-        self, session: AsyncSession, row: Device, watch: Watch, times_us: Sequence[int], received_at: datetime
+        self, session: AsyncSession, row: Device, watch: Watch, said: Said, *, after_outage: bool
     ) -> None:
-        """Take the times of anything from a device that is expected to speak."""
+        """Take the times of anything from a device that is expected to speak.
+
+        `after_outage`: its gateway was offline at some time that this may fill, so that other devices are judged again.
+        """
         assert row.expected_interval_s is not None  # noqa: S101 - only such devices are listened for
         before = spans_of(watch.heard)
-        after = within(heard(before, times_us, self._silent.limit_us(row.expected_interval_s)), self._horizon_us)
+        after = within(heard(before, said.times_us, self._silent.limit_us(row.expected_interval_s)), self._horizon_us)
         watch.heard = [list(span) for span in after]
-        watch.heard_at = max(watch.heard_at or received_at, received_at)
-        if watch.overdue or changed(before, after):
-            where = stretch(after, min(times_us))
-            if (await self._judge_silent(session, row, watch, where, None)).offline:
+        watch.heard_at = max(watch.heard_at or said.received_at, said.received_at)
+        if watch.overdue or after_outage or changed(before, after):
+            where = stretch(after, min(said.times_us))
+            await self._judge_silent(session, row, watch, where, None)
+            if after_outage:
                 await self._judge_sisters(session, row, where)
             watch.overdue = False
 
@@ -87,7 +89,7 @@ class Silences:
             limit_us = self._silent.limit_us(row.expected_interval_s)
             if now_us - microseconds(watch.heard_at) > limit_us:
                 where = Stretch(spans_of(watch.heard)[-1][1], None)
-                watch.overdue |= (await self._judge_silent(session, row, watch, where, now_us)).lasting
+                watch.overdue |= await self._judge_silent(session, row, watch, where, now_us)
 
     async def _judge_lost(
         self, session: AsyncSession, row: Device, watch: Watch, where: Stretch, now_us: int | None
@@ -107,8 +109,8 @@ class Silences:
 
     async def _judge_silent(
         self, session: AsyncSession, row: Device, watch: Watch, where: Stretch, now_us: int | None
-    ) -> Silence:
-        """Reconcile; tell what was found."""
+    ) -> bool:
+        """Reconcile; tell whether anything is silent for the time being."""
         assert row.expected_interval_s is not None  # noqa: S101 - the caller asked
         outages = await repository.outages(session, row.gateway, GATEWAY_OFFLINE, where.since_us)
         sisters: list[Spans] = []
@@ -121,7 +123,7 @@ class Silences:
         await self._reconcile(
             session, row, findings, kind=DEVICE_SILENT, where=where, spans=spans, live=now_us is not None
         )
-        return Silence(any(finding.ended_us is None for finding in findings), bool(outages))
+        return any(finding.ended_us is None for finding in findings)
 
     async def _judge_sisters(self, session: AsyncSession, row: Device, where: Stretch) -> None:
         """Judge the other devices of a gateway again: whether they are to blame depends on whether this one spoke."""

@@ -1,4 +1,4 @@
-"""A backlog that comes late, out of order, in any portions and over restarts ends in the same anomalies as live data."""
+"""A backlog that comes late, out of order, in portions and over restarts ends in the same anomalies as live data."""
 
 import asyncio
 import random

@@ -126,6 +126,12 @@ class Site:
             await self.pipeline.take(session, arrivals)
             await self.pipeline.hear(session, arrivals)
 
+    async def lose(self, arrivals: Sequence[Arrival], error: Exception) -> None:
+        """Judge batches in a transaction that fails with an error after that."""
+        async with self.parts.database.write() as session:
+            await self.pipeline.take(session, arrivals)
+            raise error
+
     def arrival(self, device: str, fixes: Sequence[Fix]) -> list[Arrival]:
         """Return one batch of fixes, as the pipeline gets it."""
         return self._arrivals([position(device, fix) for fix in fixes], instant(fixes[-1].at_us))

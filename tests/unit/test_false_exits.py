@@ -28,7 +28,7 @@ class HalfPlane:
     def __contains__(self, grid_id: object) -> bool:
         return True
 
-    def metres_outside(self, grid_id: str, latitude: float, longitude: float) -> float:
+    def metres_outside(self, grid_id: str, latitude: float, longitude: float) -> float:  # noqa: ARG002 - a protocol
         return max((latitude - MIDDLE[0]) * METRES_PER_DEGREE, 0.0)
 
 
@@ -72,7 +72,7 @@ def exits(fixes: Sequence[Fix]) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("sigma_m", [4.0, 8.0])
 @pytest.mark.parametrize("interval_s", [1.0, 10.0])
 @pytest.mark.parametrize("thin", [False, True], ids=["whole", "thinned"])
-def test_noise_makes_hardly_anybody_leave(sigma_m: float, interval_s: float, thin: bool) -> None:
+def test_noise_makes_hardly_anybody_leave(sigma_m: float, interval_s: float, *, thin: bool) -> None:
     days = DAYS if interval_s > 1 else DAYS // 4
     false = 0
     for seed in range(days):
@@ -82,7 +82,7 @@ def test_noise_makes_hardly_anybody_leave(sigma_m: float, interval_s: float, thi
 
 
 @pytest.mark.parametrize("thin", [False, True], ids=["whole", "thinned"])
-def test_an_absence_of_twenty_minutes_is_seen_within_ninety_seconds(thin: bool) -> None:
+def test_an_absence_of_twenty_minutes_is_seen_within_ninety_seconds(*, thin: bool) -> None:
     seen = 0
     for seed in range(20):
         day = border_day(seed, 8.0, 10.0)

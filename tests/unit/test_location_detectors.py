@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -298,7 +299,7 @@ def test_state_may_be_put_away_anywhere(cuts: list[int], seed: int) -> None:
     detectors, around = TrackDetectors(SETTINGS), on_duty()
     state, findings = TrackState(), []
     edges = [0, *sorted(cuts), len(fixes)]
-    for since, until in zip(edges, edges[1:], strict=False):
+    for since, until in pairwise(edges):
         findings += detectors.fold(state, fixes[since:until], around)
         state = restored(encode(state))
     assert findings == found(fixes, around)

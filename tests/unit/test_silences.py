@@ -1,6 +1,7 @@
 """Silences: gaps of device time, the roster, and what a gateway's outage explains."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -38,7 +39,7 @@ def test_neighbours_within_the_limit_are_one_stretch() -> None:
 def test_stretches_do_not_depend_on_order_or_portions(order: list[int], cuts: set[int], again: set[int]) -> None:
     spans: Spans = []
     edges = [0, *sorted(cuts), len(order)]
-    for since, until in zip(edges, edges[1:], strict=False):
+    for since, until in pairwise(edges):
         spans = heard(spans, order[since:until], LIMIT)
     spans = heard(spans, [order[place] for place in again], LIMIT)
     assert spans == heard([], sorted(order), LIMIT)
@@ -70,7 +71,7 @@ def test_overlap_is_how_long_something_was_heard() -> None:
         ([(0, 3), (5, 9)], [(0, 4), (5, 9)], True),
     ],
 )
-def test_silences_change_unless_the_last_stretch_only_grew(before: Spans, after: Spans, expected: bool) -> None:
+def test_silences_change_unless_the_last_stretch_only_grew(before: Spans, after: Spans, *, expected: bool) -> None:
     assert changed(before, after) is expected
 
 
