@@ -108,4 +108,4 @@ class Health:
 def open_health(options: HealthOptions, folder: Path, open_types: frozenset[str]) -> Health:
     """Open the analysis with the references of this camera's folder."""
     cv2.setNumThreads(1)  # a box runs one process per camera: threads would only get in each other's way
-    return Health(options, Shelf.read(folder / "reference.npz"), open_types)
+    return Health(options, Shelf.read(folder / "references"), open_types)

@@ -1,12 +1,12 @@
 """How a camera's view looks when nobody has touched it: learned slowly, kept per look, and kept on disk."""
 
-import io
+import hashlib
 import os
-import zipfile
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
+import msgspec
 import numpy as np
 
 from edge.vision.measures import COLUMNS, FINE, ROWS, Grid, Image, Mask, Measures, likeness, measure
@@ -24,6 +24,9 @@ SAME_VIEW = 0.6
 """Share of structured blocks that must be alike from the first picture of a draft to the last."""
 MIN_STRUCTURED = 0.05
 """A view with a smaller share of structured blocks is no view: a lens cap, a wall, a cloth."""
+
+
+_DIGEST_BYTES = 32
 
 
 class Look(StrEnum):
@@ -99,18 +102,13 @@ class Shelf:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read what was put down; a missing or damaged file is an empty shelf, the latter with a warning."""
-        references: dict[Look, Reference] = {}
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                for look in Look:
-                    if f"{look}_fine" in arrays:
-                        references[look] = _checked(arrays[f"{look}_fine"], arrays[f"{look}_detail"])
+            return cls(path, _decode(path.read_bytes()))
         except FileNotFoundError:
-            pass
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            return cls(path, {})
+        except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
             log.warning("reference_unreadable", file=path.name, reason=str(error))
-            references = {}
-        return cls(path, references)
+            return cls(path, {})
 
     def get(self, look: Look) -> Reference | None:
         """Return the reference of a look, if there is one."""
@@ -127,21 +125,44 @@ class Shelf:
 
     def save(self) -> None:
         """Write all of it; on return it survives a power cut."""
-        arrays: dict[str, Image] = {}
-        for look, reference in self._references.items():
-            arrays |= {f"{look}_fine": reference.measures.fine.image, f"{look}_detail": reference.detail}
-        body = io.BytesIO()
-        np.savez_compressed(body, allow_pickle=False, **arrays)
         fresh = self._path.with_suffix(".new")
         with fresh.open("wb") as file:
-            file.write(body.getbuffer())
+            file.write(_encode(self._references))
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)
 
 
-def _checked(fine: Image, detail: Grid) -> Reference:
-    for name, array, shape in (("picture", fine, (FINE[1], FINE[0])), ("detail", detail, (ROWS, COLUMNS))):
-        if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
-            raise ValueError(f"its {name} is no finite float32 array of shape {shape}")
-    return Reference(fine, detail)
+class _Stored(msgspec.Struct, frozen=True):
+    """A reference on disk: little-endian float32, row by row."""
+
+    fine: bytes
+    detail: bytes
+
+
+def _encode(references: dict[Look, Reference]) -> bytes:
+    """Return a SHA-256 and what it vouches for."""
+    stored = {
+        look: _Stored(_raw(reference.measures.fine.image), _raw(reference.detail))
+        for look, reference in references.items()
+    }
+    body = msgspec.msgpack.encode(stored)
+    return hashlib.sha256(body).digest() + body
+
+
+def _decode(content: bytes) -> dict[Look, Reference]:
+    digest, body = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.sha256(body).digest() != digest:
+        raise ValueError("its digest is wrong")
+    return {
+        look: Reference(_array(stored.fine, (FINE[1], FINE[0])), _array(stored.detail, (ROWS, COLUMNS)))
+        for look, stored in msgspec.msgpack.decode(body, type=dict[Look, _Stored]).items()
+    }
+
+
+def _raw(image: Image) -> bytes:
+    return image.astype("<f4").tobytes()
+
+
+def _array(raw: bytes, shape: tuple[int, int]) -> Image:
+    return np.frombuffer(raw, "<f4").reshape(shape).astype(np.float32)

@@ -82,7 +82,7 @@ async def test_a_covered_lens_is_told_with_its_picture(server: RtspServer, tmp_p
     assert picture is not None
     assert picture.shape == (360, 640, 3)
     assert picture[:, 20:560].mean() < 110  # the dark cloth, not the bright wall
-    assert (tmp_path / "health/reference.npz").exists()
+    assert (tmp_path / "health/references").exists()
 
 
 async def test_a_frozen_stream_is_told(server: RtspServer, tmp_path: Path) -> None:
@@ -168,7 +168,10 @@ from contextlib import aclosing
 from pathlib import Path
 from drivers.camera import SPEC
 from drivers.camera.options import CameraOptions
+from protocol import logs
 from protocol.clock import SystemClock
+
+logs.configure(program="agent")
 
 async def main():
     async with SPEC.open("cam-1", CameraOptions(url=sys.argv[1]), SystemClock(), Path(sys.argv[2])) as camera:

@@ -106,6 +106,6 @@ def test_infrared_at_night_is_a_look_of_its_own(tmp_path: Path) -> None:
     health = opened(tmp_path)
     evening = attacked(played("person", 60), infrared, 20, 60)
     assert watch(health, evening) == []
-    assert (tmp_path / "reference.npz").exists()
+    assert (tmp_path / "references").exists()
     seen = watch(health, attacked(map(infrared, played("person", 30), range(150)), covered(1), 10, 30), start_s=60)
     assert [one.says for one in seen] == [("camera.covered", "began")]
