@@ -11,7 +11,6 @@ from typing import Final
 
 import aiomqtt
 
-from edge.cancellation import obey_cancellation
 from edge.config import Config, Hub, Secret
 from protocol import topics
 from protocol.errors import ConfigurationError, UplinkUnavailableError
@@ -70,7 +69,7 @@ async def connect(config: Config, secret: Secret, tls: ssl.SSLContext | None, wi
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             logger=_LIBRARY_LOG,
         ) as client:
-            obey_cancellation()
+            _obey_cancellation()
             async with _answer_within(config.uplink.timeout_s):
                 branch = [(topics.ack(gateway), 1), (topics.command(gateway), 1)]
                 granted = await client.subscribe(branch, timeout=math.inf)
@@ -79,6 +78,13 @@ async def connect(config: Config, secret: Secret, tls: ssl.SSLContext | None, wi
             yield Link(client, config.uplink.timeout_s)
     except (aiomqtt.MqttError, ValueError) as error:
         raise UplinkUnavailableError(str(error)) from error
+
+
+def _obey_cancellation() -> None:
+    """Stop if told to: connecting, the library loses a cancellation that comes together with the broker's answer."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 @asynccontextmanager

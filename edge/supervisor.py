@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from typing import Any, Final
@@ -11,7 +11,6 @@ from drivers import registry
 from drivers.contract import Answer, Driver, Health, Obeys, Raw, Releases, Report, Reports
 from edge.backoff import delays
 from edge.board import Board
-from edge.cancellation import obey_cancellation
 from edge.config import Config, Device
 from edge.intake import Intake
 from edge.ring import Ring
@@ -29,10 +28,11 @@ log = logs.get(__name__)
 
 @dataclass(slots=True)
 class _Slot:
-    """A device's place: its driver while it is open, and the means to interrupt it."""
+    """A device's place: its driver while it is open, the task that runs it, and whether it is to begin anew."""
 
     driver: Driver | None = None
-    interruption: asyncio.Timeout | None = None
+    attempt: asyncio.Task[bool] | None = None
+    restarting: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Supervisor:
@@ -43,13 +43,18 @@ class Supervisor:
         self._board = board
         self._intake = intake
         self._clock = clock
+        self._closing = False
         self._slots = {device: _Slot() for device in config.devices}
 
     async def run(self) -> None:
         """Keep all devices running until cancelled."""
-        async with asyncio.TaskGroup() as devices:
+        async with asyncio.TaskGroup() as tasks:
             for name, device in self._config.devices.items():
-                devices.create_task(self._keep(name, device), name=f"device {name}")
+                tasks.create_task(self._keep(name, device, tasks), name=f"keep {name}")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self._closing = True
 
     async def obey(self, name: str, command: str, args: dict[str, Any]) -> Answer | None:
         """Let a device carry out a command; None when there is no such device or it does not know the command.
@@ -74,26 +79,31 @@ class Supervisor:
     def restart(self, name: str) -> None:
         """Close a device and open it again at once; raise DeviceUnreachableError for an unknown name."""
         slot = self._slots.get(name)
-        if slot is None or slot.interruption is None:
+        if slot is None:
             raise DeviceUnreachableError(f"there is no device {name!r} to restart")
-        slot.interruption.reschedule(0)
+        slot.restarting.set()
+        if slot.attempt is not None:
+            slot.attempt.cancel()
 
-    async def _keep(self, name: str, device: Device) -> None:
+    async def _keep(self, name: str, device: Device, tasks: asyncio.TaskGroup) -> None:
         slot = self._slots[name]
         chance = Random()  # noqa: S311 - spreads attempts
         waits = delays(chance)
         while True:
             opened_at = self._clock.monotonic()
-            try:
-                async with asyncio.timeout(None) as slot.interruption:
-                    retry = await self._attempt(name, device, slot)
-                    if self._clock.monotonic() - opened_at > _STEADY_AFTER_S:
-                        waits = delays(chance)
-                    # A device that is stopped for good waits for the order to restart.
-                    await (asyncio.sleep(next(waits)) if retry else asyncio.Event().wait())
-            except TimeoutError:
+            slot.restarting.clear()
+            # A task of its own: whatever a driver does to its cancellations, it does to that task alone.
+            slot.attempt = tasks.create_task(self._attempt(name, device, slot), name=f"device {name}")
+            await asyncio.wait((slot.attempt,))
+            if slot.restarting.is_set():
                 waits = delays(chance)
                 log.info("device_restarts", device=name)
+            elif slot.attempt.result():
+                if self._clock.monotonic() - opened_at > _STEADY_AFTER_S:
+                    waits = delays(chance)
+                await _set_within(slot.restarting, next(waits))
+            else:
+                await slot.restarting.wait()
 
     async def _attempt(self, name: str, device: Device, slot: _Slot) -> bool:
         """Run the device as long as it goes; return whether to try again."""
@@ -109,7 +119,6 @@ class Supervisor:
             log.exception("driver_failed", device=name, driver=device.driver)
             self._board.note(name, DeviceState.LOST, f"the driver failed: {type(error).__name__}: {error}")
             return True
-        obey_cancellation()
         self._board.note(name, DeviceState.STOPPED, "it has nothing more to say")
         return False
 
@@ -133,7 +142,8 @@ class Supervisor:
         heard = False
         try:
             async for item in driver.reports():
-                obey_cancellation()
+                if slot.restarting.is_set() or self._closing:
+                    raise asyncio.CancelledError  # the driver has swallowed it
                 if isinstance(item, Health):
                     self._board.note(name, item.status, item.detail)
                 elif not heard:
@@ -157,6 +167,15 @@ class Supervisor:
             return
         for position in thinner.take(report.record):
             await self._intake.put(Report(position), safe)
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, but not for ever."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
 
 
 def _release(slot: _Slot, driver: Releases, count: int) -> None:

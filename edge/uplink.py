@@ -12,7 +12,6 @@ from random import Random
 from typing import Final, Protocol
 
 from edge.backoff import delays
-from edge.cancellation import obey_cancellation
 from edge.commands import Commands
 from edge.config import Config, Secret
 from edge.hub_clock import HubClock
@@ -24,6 +23,8 @@ from protocol.errors import StoreUnavailableError, TransientError, UndecodableMe
 from protocol.messages import Ack, State
 
 _STEADY_AFTER_S: Final = 30.0
+_FIRST_WAIT_S: Final = 0.5
+_LONGEST_WAIT_S: Final = 5.0
 _STATE_EVERY_S: Final = 60.0
 _FAREWELL_S: Final = 2.0
 
@@ -69,22 +70,30 @@ class Uplink:
     async def run(self) -> None:
         """Keep the link up until cancelled; say offline at the end."""
         chance = Random()  # noqa: S311 - to spread reconnections, not to hide anything
-        waits = delays(chance, first_s=0.5, most_s=5.0)
+        waits = delays(chance, first_s=_FIRST_WAIT_S, most_s=_LONGEST_WAIT_S)
         lost = False
-        while True:
-            connected_at = self._clock.monotonic()
-            try:
-                await self._session()
-            except* TransientError as group:
-                reason = _first_reason(group)
-            obey_cancellation()
-            if self._clock.monotonic() - connected_at > _STEADY_AFTER_S:
-                waits = delays(chance, first_s=0.5, most_s=5.0)
-                lost = False
-            if not lost:
-                log.warning("uplink_lost", reason=reason)
-                lost = True
-            await asyncio.sleep(next(waits))
+        # Each session is a task of its own, so that a cancellation of this one is never mistaken for the end of a link.
+        async with asyncio.TaskGroup() as sessions:
+            while True:
+                begun_at = self._clock.monotonic()
+                session = sessions.create_task(self._attempt(), name="session")
+                await asyncio.wait((session,))
+                if self._clock.monotonic() - begun_at > _STEADY_AFTER_S:
+                    waits = delays(chance, first_s=_FIRST_WAIT_S, most_s=_LONGEST_WAIT_S)
+                    lost = False
+                if not lost:
+                    log.warning("uplink_lost", reason=session.result())
+                    lost = True
+                await asyncio.sleep(next(waits))
+
+    async def _attempt(self) -> str:
+        """Run one session and return why it ended."""
+        reason = ""
+        try:
+            await self._session()
+        except* TransientError as group:
+            reason = _first_reason(group)
+        return reason
 
     async def _session(self) -> None:
         will = codec.encode(await self._state(online=False))
