@@ -63,7 +63,7 @@ class Hub:
         self.log = log
         self._config = log.with_suffix(".toml")
         self._config.write_text(
-            f'[broker]\nmqtt_port = {mqtt_port}\n[notifications]\nallowed_hosts = ["127.0.0.1"]\nconsole = false\n'
+            f'[broker]\nmqtt_port = {mqtt_port}\n[notifications]\nallow = ["127.0.0.1"]\nconsole = false\n'
         )
         self._command = [sys.executable, "-m", "diwang", "hub"]
         self._run = [

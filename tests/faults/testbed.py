@@ -84,7 +84,7 @@ async def _run(folder: Path, seed: int, seconds: float) -> bool:
         clock.write_text("+0")
         edges = {}
         for gateway in GATEWAYS:
-            edges[gateway] = await _box(http, gateway, edge_disk.folder / gateway, proxy.port, clock)
+            edges[gateway] = await _box(http, gateway, folder, edge_disk, proxy.port)
             await edges[gateway].start()
             stack.push_async_callback(edges[gateway].kill)
         reader = ledger.Reader(http)
@@ -105,25 +105,31 @@ async def _webhook(http: httpx.AsyncClient, stack: AsyncExitStack, told: list[di
     port = free_port()
     secret: list[bytes] = []
     stack.enter_context(receiver.listening(port, lambda: secret[0], told.append))
-    channel = {"name": "inspector", "kind": "webhook", "options": {"url": f"http://127.0.0.1:{port}/"}}
+    channel = {"name": "inspector", "kind": "webhook", "url": f"http://127.0.0.1:{port}/"}
     answer = await http.post("/api/v1/channels", json=channel)
     answer.raise_for_status()
     secret.append(receiver.key_of(answer.json()["secret"]))
 
 
-async def _box(http: httpx.AsyncClient, gateway: str, folder: Path, port: int, clock: Path) -> EdgeProcess:
+async def _box(http: httpx.AsyncClient, gateway: str, folder: Path, disk: Tmpfs, port: int) -> EdgeProcess:
+    """Make a box whose own data lie on the small disk; its ledgers and its log do not."""
     answer = await http.post("/api/v1/gateways", json={"gateway": gateway})
     answer.raise_for_status()
-    folder.mkdir()
-    config = folder / "site.toml"
-    parts = [f'[gateway]\nid = "{gateway}"\n[hub]\nbroker = "mqtt://127.0.0.1:{port}"\n', MORE]
+    config = folder / gateway / "site.toml"
+    config.parent.mkdir()
+    parts = [
+        f'[gateway]\nid = "{gateway}"\ndata = "{disk.folder / gateway}"\n',
+        f'[hub]\nbroker = "mqtt://127.0.0.1:{port}"\n',
+        MORE,
+    ]
     parts += [
-        f'[devices.{name}]\ndriver = "tests.simulators.load_driver:SPEC"\nthin = false\noptions = {{ {options} }}\n'
+        f'[devices.{name}]\ndriver = "tests.simulators.load_driver:SPEC"\nthin = false\n'
+        f'options = {{ ledger = "{config.parent / name}", {options} }}\n'
         for name, options in DEVICES.items()
     ]
     config.write_text("\n".join(parts))
     environment = {"EDGE_BROKER_PASSWORD": answer.json()["password"]}
-    return EdgeProcess(config, environment=environment | (_faketime(clock) if gateway == SKEWED else {}))
+    return EdgeProcess(config, environment=environment | (_faketime(folder / "clock") if gateway == SKEWED else {}))
 
 
 def _faketime(clock: Path) -> dict[str, str]:

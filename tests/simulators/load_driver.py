@@ -99,7 +99,7 @@ class LoadDevice:
         if name == "fail":
             raise KeyError("a driver's bug")
         if name == "snapshot":
-            return Answer({"taken": True}, (self._event(0, os.urandom(2_000)),))
+            return Answer({"taken": True}, (self._event(0, _picture(2_000)),))
         return Answer(dict(args))
 
     def _report(self, number: int) -> Report:
@@ -107,7 +107,7 @@ class LoadDevice:
         now = self._clock.now()
         match self._options.kind:
             case "event":
-                return self._event(number, os.urandom(self._options.image_bytes) if self._options.image_bytes else b"")
+                return self._event(number, _picture(self._options.image_bytes))
             case "position":
                 longitude = 118.10 + number * 1e-5
                 record = Position(
@@ -129,6 +129,11 @@ class LoadDevice:
             images=(sha256(image).hexdigest(),) if image else (),
         )
         return Report(event, (image,) if image else ())
+
+
+def _picture(size: int) -> bytes:
+    """Return bytes that begin as a JPEG does and are never the same twice; none for size 0."""
+    return b"\xff\xd8\xff\xe0" + os.urandom(size) if size else b""
 
 
 def last_number(ledger: Path) -> int:
