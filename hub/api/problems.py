@@ -116,7 +116,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     rule = f"http.{phrase.lower().replace(' ', '_').replace('-', '_')}"
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(sorted(_methods(request) | set(headers["Allow"].split(", "))))
+        headers["Allow"] = ", ".join(sorted(_methods(request))) or headers["Allow"]
     return problem(error.status_code, rule, str(error.detail), headers=headers)
 
 
@@ -128,12 +128,10 @@ async def _failed(request: Request, error: Exception) -> JSONResponse:
 def _methods(request: Request) -> set[str]:
     """Return what may be done at a path: FastAPI's own 405 tells of the first route that fits, not of all."""
     app: FastAPI = request.app
-    fitting = (
-        operations
-        for path, operations in app.openapi()["paths"].items()
-        if compile_path(path)[0].match(request.url.path)
-    )
-    return {method.upper() for operations in fitting for method in operations}
+    paths = app.openapi()["paths"]
+    here = request.url.path
+    fitting = [here] if here in paths else [path for path in paths if compile_path(path)[0].match(here)]
+    return {method.upper() for path in fitting for method in paths[path]}
 
 
 def _hints(status: int) -> dict[str, str] | None:

@@ -5,16 +5,25 @@ async def positions(window: Annotated[Window, Depends(window)]) -> ...:     # ?f
     window.since, window.until
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
 
 from fastapi import Query
-from pydantic import AfterValidator, AwareDatetime, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, WithJsonSchema
 
 from protocol.errors import RefusedRequestError
 
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:")
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def _written(value: object) -> object:
+    """Pydantic would take a number for seconds since 1970; RFC 3339 would not."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _RFC_3339.match(value)):
+        return value
+    raise ValueError("not an RFC 3339 time like 2026-11-24T08:00:00Z")
 
 
 def _utc(value: datetime) -> datetime:
@@ -25,6 +34,7 @@ def _utc(value: datetime) -> datetime:
 
 Instant = Annotated[
     AwareDatetime,
+    BeforeValidator(_written),
     AfterValidator(_utc),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-24T08:00:00Z"]}),
 ]

@@ -1,4 +1,4 @@
-"""trial
+"""initial
 
 Revision 0001, after .
 """
@@ -63,6 +63,7 @@ def upgrade() -> None:
     sa.Column('batch', sa.Uuid(), nullable=True),
     sa.Column('position', sa.Integer(), nullable=True),
     sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('size', sa.Integer(), nullable=False),
     sa.Column('payload', sa.LargeBinary(), nullable=False),
     sa.Column('times_seen', sa.Integer(), nullable=False),
     sa.Column('replayed_at', base.Utc(timezone=True), nullable=True),
