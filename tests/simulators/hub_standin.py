@@ -1,6 +1,7 @@
 """A hub that speaks the real wire contract and remembers everything: for tests of the edge without the hub."""
 
 import asyncio
+import socket
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -104,6 +105,7 @@ async def connected(
         password=password or None,
         tls_context=tls,
         timeout=5,
+        socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
     ) as client:
         client.pending_calls_threshold = 10_000
         await client.subscribe(topics.everything_up(), qos=1)
