@@ -1,7 +1,7 @@
 """A real intake in this process: embedded NATS, DuckDB, SQLite, a folder for media."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +47,10 @@ async def running_chain(
     *,
     consumers: Sequence[Consumer] = (),
     telemetry: TelemetryStore | None = None,
-    broker: dict[str, object] | None = None,
+    broker: Mapping[str, object] | None = None,
+    ingest: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Chain]:
-    config = HubConfig.model_validate({"data": data, "broker": broker or {"mqtt_port": 0}})
+    config = HubConfig.model_validate({"data": data, "broker": broker or {"mqtt_port": 0}, "ingest": ingest or {}})
     database = open_database(config.database_url)
     async with database.engine.begin() as connection:
         await connection.run_sync(metadata.create_all)

@@ -1,6 +1,7 @@
 """A gateway as the protocol page describes one: it keeps what the hub has not acknowledged, and sends it again."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
@@ -26,6 +27,7 @@ class SimulatedGateway:
         self.refused: dict[str, Refusal] = {}
         self.commands: asyncio.Queue[Command] = asyncio.Queue()
         self._changed = asyncio.Condition()
+        self._listening = asyncio.create_task(self._listen())
 
     def batch(self, seq: int, records: Sequence[Record]) -> Batch:
         return Batch(
@@ -59,7 +61,16 @@ class SimulatedGateway:
         async with asyncio.timeout(within_s), self._changed:
             await self._changed.wait_for(lambda: sha256 in self.images)
 
-    async def listen(self) -> None:
+    async def until_cut_off(self) -> None:
+        """Return when the broker has closed the connection."""
+        with contextlib.suppress(aiomqtt.MqttError):
+            await asyncio.shield(self._listening)
+
+    async def close(self) -> None:
+        self._listening.cancel()
+        await asyncio.gather(self._listening, return_exceptions=True)
+
+    async def _listen(self) -> None:
         async for message in self.client.messages:
             assert isinstance(message.payload, bytes)
             if message.topic.value == topics.command(self.name):
@@ -89,9 +100,7 @@ async def connected_gateway(
         gateway = SimulatedGateway(client, name, epoch)
         await client.subscribe(topics.ack(name), qos=1)
         await client.subscribe(topics.command(name), qos=1)
-        listening = asyncio.create_task(gateway.listen())
         try:
             yield gateway
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            await gateway.close()
