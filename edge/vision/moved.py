@@ -17,6 +17,8 @@ MIN_OVERLAP = 8
 """Structured blocks that must lie in both views for the shift to be believed."""
 MIN_FOUND = 0.5
 WORTH_TURNING = 0.15
+TURN_EVERY = 8
+"""A turn is sought in every so many pictures only: under a cloth the search is dear, and always in vain."""
 WHOLE = 0.99
 """Share of a block from which it lies in the shifted view."""
 
@@ -29,6 +31,7 @@ class Finder:
 
     def __init__(self) -> None:
         self._last: Move | None = None
+        self._asked = 0
 
     def judge(self, view: View) -> Verdict | None:
         """Say whether the lost structure is found again when the reference is shifted.
@@ -39,15 +42,16 @@ class Finder:
         there; one that was believed before is tried first, because the camera stays where it was turned to.
         """
         if view.reference is None or view.lost < MIN_LOST:
-            self._last = None
+            self._last, self._asked = None, 0
             return None
+        self._asked += 1
         then, now = view.reference.measures.fine.image, view.measures.fine.image
         for seek in (self._again, _shifted):
             move = seek(then, now)
             if move is None:
                 continue
             found = _found(then, now, move)
-            if WORTH_TURNING <= found < MIN_FOUND:
+            if WORTH_TURNING <= found < MIN_FOUND and self._asked % TURN_EVERY == 1:
                 move = _turned(then, now, move)
                 found = _found(then, now, move)
             if found >= MIN_FOUND:

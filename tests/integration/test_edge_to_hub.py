@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -32,6 +32,13 @@ async def broker(tmp_path: Path) -> AsyncIterator[NatsServer]:
 async def hub(broker: NatsServer) -> AsyncIterator[HubStandIn]:
     async with connected(HubStandIn(), broker.mqtt_port) as standin:
         yield standin
+
+
+async def seen(condition: Callable[[], bool], within_s: float) -> None:
+    """Wait for what another process does to files and sockets, which nothing announces."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def started(config: Path) -> EdgeProcess:
@@ -78,9 +85,7 @@ async def test_it_keeps_everything_from_the_first_second_with_the_hub_never_reac
         tmp_path, server.mqtt_port, devices={"a": "rate = 500, total = 400", "b": "kind = 'event', total = 9"}
     )
     edge = await started(config)
-    async with asyncio.timeout(20):
-        while len(edge.numbers("a", "kept")) < 400:
-            await asyncio.sleep(0.05)
+    await seen(lambda: len(edge.numbers("a", "kept")) >= 400, within_s=20)
     await edge.kill()
     await edge.start()
     await server.start()
@@ -183,9 +188,7 @@ async def test_a_half_open_link_is_noticed_and_replaced(broker: NatsServer, hub:
         edge = await started(site(tmp_path, proxy.port, devices={"a": "rate = 100, total = 500"}, more=QUICK))
         await hub.until(lambda: len(hub.batches) >= 5)
         proxy.set(blackhole=True)
-        async with asyncio.timeout(20):
-            while proxy.counters.connections < 2:
-                await asyncio.sleep(0.05)
+        await seen(lambda: proxy.counters.connections >= 2, within_s=20)
         proxy.reset()
         proxy.clear()
         await hub.until(lambda: sorted(hub.values("a", "n")) == list(range(1, 501)))
@@ -202,9 +205,7 @@ async def test_a_bad_link_loses_nothing(
     async with FaultProxy(broker.mqtt_port, seed=7) as proxy:
         proxy.set(**faults)
         edge = await started(site(tmp_path, proxy.port, devices={"a": "rate = 100, total = 200"}, more=QUICK))
-        async with asyncio.timeout(25):
-            while len(edge.numbers("a", "kept")) < 200:
-                await asyncio.sleep(0.05)
+        await seen(lambda: len(edge.numbers("a", "kept")) >= 200, within_s=25)
         proxy.clear()
         proxy.reset()
         await hub.until(lambda: set(range(1, 201)) <= set(hub.values("a", "n")))
@@ -214,9 +215,7 @@ async def test_a_bad_link_loses_nothing(
 async def test_what_is_said_now_arrives_while_a_backlog_drains(broker: NatsServer, tmp_path: Path) -> None:
     config = site(tmp_path, broker.mqtt_port, devices={"a": "rate = 20000, burst = 400, total = 40000, fsync = false"})
     edge = await started(config)
-    async with asyncio.timeout(40):
-        while len(edge.numbers("a", "kept")) < 40_000:
-            await asyncio.sleep(0.1)
+    await seen(lambda: len(edge.numbers("a", "kept")) >= 40_000, within_s=40)
     await edge.end()
     site(
         tmp_path,
@@ -299,9 +298,7 @@ async def test_a_command_interrupted_by_death_is_not_begun_again(
     await hub.until(lambda: bool(hub.values("a", "n")))
     order = command("wait", number=1, seconds=60)
     await hub.order_command("g1", order)
-    async with asyncio.timeout(10):
-        while not edge.numbers("a", "obeyed"):
-            await asyncio.sleep(0.02)
+    await seen(lambda: bool(edge.numbers("a", "obeyed")), within_s=10)
     await edge.kill()
     before = len(hub.values("a", "n"))
     await edge.start()
@@ -363,7 +360,7 @@ async def test_over_tls_a_turned_bit_costs_the_link_and_nothing_else(tmp_path: P
     trust = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
     async with (
         nats_server(tmp_path / "nats", authorization=users, tls=tls) as server,
-        connected(HubStandIn(), server.mqtt_port, username="hub", password="hub", tls=trust) as hub,
+        connected(HubStandIn(), server.mqtt_port, username="hub", password="hub", tls=trust) as hub,  # noqa: S106
         FaultProxy(server.mqtt_port, seed=11) as proxy,
     ):
         config = site(tmp_path, proxy.port, devices={"a": "rate = 100, total = 300"}, more=QUICK)

@@ -1,4 +1,4 @@
-"""A TCP proxy that makes links bad: `python -m tests.simulators.fault_proxy --target PORT [--listen PORT] [--control PORT]`.
+"""A TCP proxy that makes links bad: `python -m tests.simulators.fault_proxy --target PORT [--control PORT]`.
 
 As a process it prints one JSON line with its ports and obeys HTTP: `POST /` with a JSON object of faults to set
 (`null` clears one), `POST /reset` to cut all connections with RST, `POST /clear` to heal, `GET /` for the counters.
@@ -22,9 +22,9 @@ class Faults:
     """What is wrong with the link, both ways. Everything left out works.
 
     `blackhole`: bytes stop and nobody is told, as on a half-open link. `down`: connections are refused with RST.
-    `latency_s` with `jitter_s` (uniform, both ways) delays each piece, `rate` limits bytes per second, `cut_after` sends
-    that many more bytes of a connection's direction and then RST, `slice` sends pieces of at most that many bytes,
-    `flip` is the chance that a piece has one bit turned.
+    `latency_s` with `jitter_s` (uniform, both ways) delays each piece, `rate` limits bytes per second, `cut_after`
+    sends that many more bytes of a connection's direction and then RST, `slice` sends pieces of at most that many
+    bytes, `flip` is the chance that a piece has one bit turned.
     """
 
     blackhole: bool = False
@@ -94,7 +94,7 @@ class FaultProxy:
 
     def set(self, **faults: Any) -> None:
         """Change some faults; those not named stay. A new `cut_after` counts from now."""
-        known = {each.name: each.default for each in fields(Faults)}
+        known: dict[str, Any] = {each.name: each.default for each in fields(Faults)}
         self._set(replace(self._faults, **{name: known[name] if v is None else v for name, v in faults.items()}))
         if "cut_after" in faults:
             for connection in self._connections:

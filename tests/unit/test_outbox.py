@@ -80,6 +80,17 @@ async def taken_now(outbox: Outbox, lane: Lane) -> SealedBatch | None:
     return await taking
 
 
+async def events_until_full(outbox: Outbox, picture_bytes: int = 0) -> int:
+    """Append events, each with a picture of its own if asked to, until one is turned away; return how many are kept."""
+    for number in range(100_000):
+        picture = number.to_bytes(4, "big") * (picture_bytes // 4)
+        try:
+            await outbox.append([event(number, (picture,) if picture else ())])
+        except StoreUnavailableError:
+            return number
+    raise AssertionError("it never was full")
+
+
 async def take_all(outbox: Outbox, *, confirm: bool = True) -> list[int]:
     """Seal everything that waits, the backlog first, and return the numbers in the order in which they left."""
     found: list[int] = []
@@ -239,11 +250,7 @@ async def test_a_batch_under_way_is_not_dropped(tmp_path: Path) -> None:
 async def test_when_only_events_are_left_the_source_is_held_back(tmp_path: Path) -> None:
     limits = Limits(max_bytes=5_000, max_age_s=86_400, batch_records=5, batch_bytes=100_000)
     async with opened(tmp_path, limits) as outbox:
-        kept = 0
-        with pytest.raises(StoreUnavailableError):
-            while True:
-                await outbox.append([event(kept)])
-                kept += 1
+        kept = await events_until_full(outbox)
         await outbox.append([reading(1)])
         status = await outbox.status()
         assert (status.records, status.dropped) == (kept, 1)
@@ -342,7 +349,8 @@ async def main(folder: Path, first: int) -> None:
         async def carry(lane: Lane) -> None:
             while True:
                 batch = await outbox.take(lane)
-                print("sealed", batch.id, batch.seq, *numbers(codec.decode_batch(batch.payload).batch.records), flush=True)
+                held = numbers(codec.decode_batch(batch.payload).batch.records)
+                print("sealed", batch.id, batch.seq, *held, flush=True)
                 if batch.seq % 2:
                     await outbox.settle(ack(batch.id, images=batch.images))
 
@@ -374,11 +382,11 @@ async def test_killed_at_any_point_it_loses_and_doubles_nothing(tmp_path: Path) 
         await process.wait()
         for line in output[: output.rfind(b"\n")].decode().splitlines():
             match line.split():
-                case ["kept", number]:
-                    kept.add(int(number))
-                case ["sealed", batch, seq, *held]:
-                    assert seqs.setdefault(int(seq), batch) == batch
-                    sealed[batch] = [int(number) for number in held]
+                case ["kept", said]:
+                    kept.add(int(said))
+                case ["sealed", name, seq, *members]:
+                    assert seqs.setdefault(int(seq), name) == name
+                    sealed[name] = [int(member) for member in members]
     clock = SystemClock()
     async with Store(tmp_path / "o.db", shelf.SCHEMA, clock, group_s=0) as store:
         outbox = await Outbox(store, "g1", ROOMY, clock).load()
