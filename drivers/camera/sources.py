@@ -21,12 +21,12 @@ class Source:
 def source_of(place: str, username: str | None = None, password: str | None = None) -> Source:
     """Read a place as the options spell it (see CameraOptions)."""
     parts = urlsplit(place)
-    shown = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))  # a query may hold a token
     if parts.scheme == "file":
         path = place.removeprefix("file://").removeprefix("file:")
-        return Source(url=path, shown=shown, paced=True)
+        return Source(url=path, shown=place, paced=True)
     if parts.scheme == "usb":
-        return Source(url=parts.path, shown=shown, format="v4l2")
+        return Source(url=parts.path, shown=place, format="v4l2")
+    shown = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))  # a query may hold a token
     url = place
     if username is not None:
         login = quote(username, safe="") + (f":{quote(password, safe='')}" if password else "")
