@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from drivers.camera.process import Child, running
 from drivers.contract import Answer, Health, Report
 from protocol import logs
 from protocol.clock import Clock
-from protocol.errors import DeviceRefusedError, DeviceUnreachableError, UndecodableMessageError
+from protocol.errors import ConfigurationError, DeviceRefusedError, DeviceUnreachableError, UndecodableMessageError
 from protocol.messages import DeviceState, Event, EventState, Severity
 
 SNAPSHOT_S = 15.0
+NEEDED = ("av", "cv2", "numpy")
+"""Packages that only the camera's own process imports."""
 
 log = logs.get(__name__)
 
@@ -76,8 +79,8 @@ class Camera:
             raise DeviceRefusedError(f"a camera knows no command {name!r}")
         if args:
             raise DeviceRefusedError(f"a snapshot takes no arguments, not {', '.join(sorted(args))}")
-        if self._child is None:
-            raise DeviceUnreachableError("the camera is not connected")
+        if self._child is None or not self._pictures:
+            raise DeviceUnreachableError("the camera shows no picture")
         taken = await self._picture(self._child)
         digest = hashlib.sha256(taken.picture).hexdigest()
         size = {"width": taken.width, "height": taken.height}
@@ -218,9 +221,12 @@ class Camera:
 async def open_camera(device: str, options: CameraOptions, clock: Clock, folder: Path) -> AsyncIterator[Camera]:
     """Open a camera without waiting for it.
 
-    Raises ConfigurationError for an analysis that is not there or has other options, and for a password that is not
-    where the options say.
+    Raises ConfigurationError for a package that is not installed, an analysis that is not there or has other options,
+    and a password that is not where the options say.
     """
+    for package in NEEDED:
+        if find_spec(package) is None:
+            raise ConfigurationError(f"a camera needs the package {package!r}: install diwang[camera]")
     for spec, _ in load(options.analyses, options.analysis_options):
         log.debug("analysis_chosen", device=device, analysis=spec.name)
     yield Camera(device, options, clock, folder)

@@ -1,7 +1,11 @@
 """The small parts of the camera driver: options, addresses, the channel, pictures, presence, back-off."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import cv2
 import msgspec
@@ -10,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.camera import SPEC
 from drivers.camera.backoff import backoff
 from drivers.camera.channel import (
     MAX_BYTES,
@@ -29,6 +34,7 @@ from drivers.camera.options import CameraOptions
 from drivers.camera.picture import jpeg
 from drivers.camera.presence import OFFLINE, STALLED, Change, Presence
 from drivers.camera.sources import source_of
+from protocol.clock import SystemClock
 from protocol.errors import ConfigurationError, UndecodableMessageError
 from protocol.messages import MAX_MESSAGE_BYTES, EventState, Severity
 
@@ -59,20 +65,19 @@ def test_a_wrong_option_is_named_and_no_address_repeated(wrong: dict[str, object
     assert "geheim" not in str(raised.value)
 
 
-def test_the_password_comes_from_its_place(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_password_comes_from_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAMERA_WORD", "from the environment")
-    login = {"url": "rtsp://camera/1", "username": "viewer"}
-    assert CameraOptions(**login).password() is None  # type: ignore[arg-type] # all of them are strings
-    assert CameraOptions(**login, password_env="CAMERA_WORD").password() == "from the environment"  # type: ignore[arg-type] # noqa: S106
-    file = f"{tmp_path}/word"
-    with open(file, "w", encoding="utf-8") as writer:  # noqa: PTH123
-        writer.write("from the file\n")
-    assert CameraOptions(**login, password_file=file).password() == "from the file"  # type: ignore[arg-type]
+    login: dict[str, Any] = {"url": "rtsp://camera/1", "username": "viewer"}
+    assert CameraOptions(**login).password() is None
+    assert CameraOptions(**login, password_env="CAMERA_WORD").password() == "from the environment"  # noqa: S106
+    file = tmp_path / "word"
+    file.write_text("from the file\n", encoding="utf-8")
+    assert CameraOptions(**login, password_file=str(file)).password() == "from the file"
     monkeypatch.delenv("CAMERA_WORD")
     with pytest.raises(ConfigurationError, match="CAMERA_WORD"):
-        CameraOptions(**login, password_env="CAMERA_WORD").password()  # type: ignore[arg-type] # noqa: S106
+        CameraOptions(**login, password_env="CAMERA_WORD").password()  # noqa: S106
     with pytest.raises(ConfigurationError, match="password_file"):
-        CameraOptions(**login, password_file=f"{tmp_path}/none").password()  # type: ignore[arg-type]
+        CameraOptions(**login, password_file=str(tmp_path / "none")).password()
 
 
 def test_what_is_shown_of_a_source_is_no_secret() -> None:
@@ -95,6 +100,30 @@ def test_each_kind_of_source_is_opened_its_own_way() -> None:
 def test_what_is_shown_of_a_beginning_is_no_secret() -> None:
     begin = Begin(options=CameraOptions(url="rtsp://camera/?k=geheim"), password="geheim", folder="cam")  # noqa: S106
     assert "geheim" not in repr(begin)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"analyses": ("phrenology",)}, "no analysis 'phrenology'; installed: .*health"),
+        ({"analysis_options": {"health": {"hold_for": 1}}}, "hold_for"),
+        ({"analysis_options": {"health": {"hold_s": 0}}}, "hold_s"),
+        ({"analysis_options": {"rodent": {}}}, "rodent, which `analyses` does not name"),
+    ],
+)
+async def test_a_wrong_analysis_is_named_before_the_camera_is_opened(
+    wrong: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    options = CameraOptions(url="usb:/dev/video0", **wrong)
+    with pytest.raises(ConfigurationError, match=says):
+        async with SPEC.open("cam-1", options, SystemClock(), tmp_path):
+            pass
+
+
+@pytest.mark.parametrize("module", ["drivers.camera", "edge.vision"])
+def test_the_agent_does_not_load_what_only_a_camera_needs(module: str) -> None:
+    code = f"import sys, {module}; assert not {{'av', 'cv2', 'numpy'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 WORDS: st.SearchStrategy[FromChild] = st.one_of(
