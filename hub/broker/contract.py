@@ -1,6 +1,6 @@
 """What the hub needs of a broker: to hear every gateway, and to answer one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 Handler = Callable[[str, bytes], None]
@@ -16,6 +16,10 @@ class BrokerLink(Protocol):
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Hand a message to the broker. Raises UplinkUnavailableError when the broker is away."""
+        ...
+
+    async def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Hand several messages (topic, payload) to the broker. Raises UplinkUnavailableError; some may have gone."""
         ...
 
     async def ping(self) -> None:

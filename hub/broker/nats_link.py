@@ -1,7 +1,7 @@
 """The hub's link to NATS: a queue group over every gateway's `up` branch, so that hub workers share the load."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -55,6 +55,10 @@ class NatsLink:
             await self._client.publish(subjects.subject(topic), payload)
         except (nats.errors.Error, OSError) as error:
             raise UplinkUnavailableError(str(error) or type(error).__name__) from error
+
+    async def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        for topic, payload in messages:
+            await self.publish(topic, payload)
 
     async def ping(self) -> None:
         if not self._client.is_connected:

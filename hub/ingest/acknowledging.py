@@ -39,9 +39,8 @@ def acknowledgements(deliveries: Sequence[Delivery], hub_at: datetime) -> dict[s
 
 async def acknowledge(link: BrokerLink, deliveries: Sequence[Delivery], hub_at: datetime) -> None:
     """Publish the acknowledgements. One that does not arrive costs a repetition and nothing else."""
-    for gateway, ack in acknowledgements(deliveries, hub_at).items():
-        try:
-            await link.publish(topics.ack(gateway), codec.encode(ack))
-        except UplinkUnavailableError as error:
-            log.info("not_acknowledged", reason=str(error))
-            return
+    answers = acknowledgements(deliveries, hub_at)
+    try:
+        await link.publish_all([(topics.ack(gateway), codec.encode(ack)) for gateway, ack in answers.items()])
+    except UplinkUnavailableError as error:
+        log.info("not_acknowledged", reason=str(error))
