@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, model_validator
 
 from hub.grids.schemas import Name
 from hub.notifications.channels import NewChannel
@@ -41,7 +41,7 @@ class ChannelEdit(BaseModel):
 
     url: Url | None = None
     minimum_severity: Severity | None = None
-    enabled: bool | None = None
+    enabled: StrictBool | None = None
 
 
 class ChannelOut(BaseModel):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, model_validator
 
 from hub.api.times import Instant
 from hub.api.values import Line
@@ -45,7 +45,7 @@ class OfficerIn(BaseModel):
 
     name: Name
     kind: Kind = Field(description="An assistant (协管员) may patrol and report, never inspect")
-    certified: bool = Field(default=False, description="Holds an enforcement certificate; staff only")
+    certified: StrictBool = Field(default=False, description="Holds an enforcement certificate; staff only")
     unit: UnitId | None = None
     phone: Phone = ""
 
@@ -57,10 +57,10 @@ class OfficerEdit(BaseModel):
 
     name: Name | None = None
     kind: Kind | None = None
-    certified: bool | None = None
+    certified: StrictBool | None = None
     unit: UnitId | None = None
     phone: Phone | None = None
-    active: bool | None = None
+    active: StrictBool | None = None
 
 
 class OfficerOut(BaseModel):

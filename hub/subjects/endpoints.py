@@ -99,7 +99,7 @@ async def import_subjects(request: Request, creation: Creating) -> Response:
     return await creation.once(act, status=200)
 
 
-@router.get("/subjects/{subject_id}", responses=problems(404))
+@router.get("/subjects/{subject_id:uuid}", responses=problems(404))
 async def get_subject(subject_id: SubjectId, parts: PartsHere, _: Reader, response: Response) -> SubjectOut:
     """One subject, with an ETag to edit it by."""
     async with parts.database.read() as session:
@@ -108,7 +108,7 @@ async def get_subject(subject_id: SubjectId, parts: PartsHere, _: Reader, respon
     return SubjectOut.of(subject)
 
 
-@router.patch("/subjects/{subject_id}", responses=problems(404, 409, 412, 428))
+@router.patch("/subjects/{subject_id:uuid}", responses=problems(404, 409, 412, 428))
 async def edit_subject(
     *,
     subject_id: SubjectId,
@@ -129,7 +129,7 @@ async def edit_subject(
     return SubjectOut.of(subject)
 
 
-@router.get("/subjects/{subject_id}/archive", responses=problems(404))
+@router.get("/subjects/{subject_id:uuid}/archive", responses=problems(404))
 async def get_archive(subject_id: SubjectId, parts: PartsHere, _: Reader, paging: PagingHere) -> Page[ArchiveOut]:
     """What happened to a subject, newest first."""
     async with parts.database.read() as session:

@@ -90,10 +90,20 @@ def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="(too many cells)", strict=True)
     try:
         for row in reader:
-            yield reader.line_num, {name: value for name, value in row.items() if value}
+            yield reader.line_num, {name: _cell(name, value) for name, value in row.items() if value}
     except csv.Error as error:
         detail = f"not a CSV from line {reader.line_num} on: {error}"
         raise RefusedRequestError("subjects.not_csv", detail, status=422) from error
+
+
+def _cell(name: str, value: str) -> str | float:
+    """Return a number where one is wanted; what is none stays text, and is refused as such."""
+    if name not in {"latitude", "longitude"}:
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 def _reasons(error: ValidationError) -> str:
