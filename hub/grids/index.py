@@ -63,7 +63,7 @@ class GridIndex:
         """Return the grid of each place, as `locate` does."""
         south_north, west_east = np.asarray(latitudes, float), np.asarray(longitudes, float)
         where = np.full(len(south_north), len(self.ids))
-        places = np.atleast_1d(shapely.points(west_east, south_north))
+        places = np.asarray(shapely.points(west_east, south_north))
         place, grid = self._tree.query(places, "intersects")
         np.minimum.at(where, place, grid)
         ids = (*self.ids, None)
