@@ -58,6 +58,9 @@ def main() -> None:
         watch.run()
     except DeviceUnreachableError as error:
         voice.say(Lost(reason=str(error)))
+    except Exception as error:
+        log.exception("camera_process_failed")
+        voice.say(Lost(reason=f"its own process failed with {type(error).__name__}"))
     else:
         if not stop.is_set():
             voice.say(Ended())
