@@ -6,6 +6,7 @@ left out.
 """
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import Case
 from schemathesis.checks import unsupported_method
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from hub.accounts.scopes import Scope
 from hub.app import create_app
@@ -33,6 +34,15 @@ START_PATIENCE_S = 30
 
 OVERLAID = {"/login", "/api/v1/subjects/import"}
 """Paths with another method that the description does not tell of there: a page, and `{subject_id}`."""
+
+TEXT = {"text/csv", "application/x-ndjson"}
+"""Bodies that are lines of text: whatever is sent is one, the import says which lines it does not take."""
+
+
+@schemathesis.serializer("application/x-ndjson")
+def json_lines(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    """Write an example of a body of JSON lines, which Schemathesis does not know."""
+    return value if isinstance(value, bytes) else json.dumps(value).encode()
 
 
 class Serving(threading.Thread):
@@ -86,6 +96,8 @@ def test_every_operation_answers_as_declared(case: Case[Any], serving: Serving) 
     excluded: list[Any] = [positive_data_acceptance]
     if case.path in OVERLAID:
         excluded.append(unsupported_method)
+    if case.media_type in TEXT:
+        excluded.append(negative_data_rejection)
     key = {"Authorization": f"Bearer {serving.key}"}
     case.call_and_validate(base_url=serving.url, headers=key, excluded_checks=excluded)
 
