@@ -2,8 +2,8 @@
 
     python -m tests.bench.mqtt_load HOST PORT GATEWAYS WINDOW RECORDS SECONDS BATCHES_PER_S
 
-Publishes at QoS 1; BATCHES_PER_S 0 means as fast as the window allows. Prints CONNECTED, waits for a line, and prints one
-line of JSON at the end.
+Publishes at QoS 1; BATCHES_PER_S 0 means as fast as the window allows. Prints CONNECTED, waits for a line, and prints
+one line of JSON at the end.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 
@@ -63,7 +64,7 @@ class Gateway(asyncio.Protocol):
         transport.write(packet(CONNECT, text("MQTT"), b"\x04\xc2\x00\x3c", login))
         transport.write(packet(SUBSCRIBE, b"\x00\x01", text(f"diwang/v1/{self.name}/down/ack"), b"\x00"))
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         if not self.ready.done():
             self.ready.set_exception(ConnectionError("refused"))
 
@@ -97,7 +98,9 @@ class Gateway(asyncio.Protocol):
             datetime.now(UTC).isoformat().encode(),
         )
         number = (self.seq % 65_000 + 1).to_bytes(2, "big")
-        self.transport.write(packet(PUBLISH, text(f"diwang/v1/{self.name}/up/batch"), number, envelope, self._body, b"}"))
+        self.transport.write(
+            packet(PUBLISH, text(f"diwang/v1/{self.name}/up/batch"), number, envelope, self._body, b"}")
+        )
 
 
 def packet_end(data: bytes, place: int) -> tuple[int, int] | None:
@@ -127,7 +130,7 @@ def records(count: int) -> bytes:
     ).encode()
 
 
-async def main(host: str, port: int, gateways: int, window: int, count: int, seconds: float, rate: float) -> None:
+async def main(*, host: str, port: int, gateways: int, window: int, count: int, seconds: float, rate: float) -> None:
     loop = asyncio.get_running_loop()
     body, delays = records(count), list[float]()
     until = 0.0
@@ -137,36 +140,29 @@ async def main(host: str, port: int, gateways: int, window: int, count: int, sec
         if not rate and time.perf_counter() < until:
             gateway.send()
 
-    clients = []
-    for number in range(gateways):
-        _, client = await loop.create_connection(
-            lambda number=number: Gateway(f"g{number}", body, acked), host, port  # type: ignore[misc]
-        )
-        clients.append(client)
+    clients = [Gateway(f"g{number}", body, acked) for number in range(gateways)]
+    for client in clients:
+        await loop.create_connection(partial(_same, client), host, port)
         await client.ready
-    print("CONNECTED", flush=True)  # noqa: T201 - read by whoever started it
+    print("CONNECTED", flush=True)
     sys.stdin.readline()
     connecting_s = time.process_time()
     began = time.perf_counter()
     until = began + seconds
     if rate:
-        sent = 0
-        while time.perf_counter() < until:
-            while sent < (time.perf_counter() - began) * rate:
-                clients[sent % gateways].send()
-                sent += 1
-            await asyncio.sleep(0.002)
+        await pace(clients, began, until, rate)
     else:
         for client in clients:
             for _ in range(window):
                 client.send()
         await asyncio.sleep(seconds)
-    patience = time.perf_counter() + 20
-    while any(client.sent for client in clients) and time.perf_counter() < patience:
+    for _ in range(2_000):
+        if not any(client.sent for client in clients):
+            break
         await asyncio.sleep(0.01)
     took = time.perf_counter() - began
     delays.sort()
-    print(  # noqa: T201 - read by whoever started it
+    print(
         json.dumps(
             {
                 "acked": len(delays) * count,
@@ -182,4 +178,14 @@ async def main(host: str, port: int, gateways: int, window: int, count: int, sec
 
 if __name__ == "__main__":
     host, port, gateways, window, count, seconds, rate = sys.argv[1:]
-    asyncio.run(main(host, int(port), int(gateways), int(window), int(count), float(seconds), float(rate)))
+    asyncio.run(
+        main(
+            host=host,
+            port=int(port),
+            gateways=int(gateways),
+            window=int(window),
+            count=int(count),
+            seconds=float(seconds),
+            rate=float(rate),
+        )
+    )

@@ -177,7 +177,9 @@ def test_every_other_message_has_one_outcome(name: str) -> None:
     assert holds(read(topic, payload, NOW))
 
 
-@pytest.mark.parametrize("topic", ["diwang/v2/g1/up/batch", "other", "", "diwang/v1/G1/up/batch", "diwang/v1//up/batch"])
+@pytest.mark.parametrize(
+    "topic", ["diwang/v2/g1/up/batch", "other", "", "diwang/v1/G1/up/batch", "diwang/v1//up/batch"]
+)
 def test_topics_of_nobody_have_no_sender(topic: str) -> None:
     assert sender(topic) is None
 

@@ -22,6 +22,7 @@ GENERATED = "hub/storage/migrations/versions"
 CATCHES_EVERYTHING = {
     "edge/supervisor.py": "a driver is a plug-in",
     "hub/process.py": "the top of the hub",
+    "hub/ingest/isolating.py": "consumers are plug-ins, and one gateway's message must not stop another's",
     "drivers/camera/child.py": "the top of the camera's own process",
 }
 

@@ -15,6 +15,7 @@ import nats
 import nats.errors
 import psutil
 import pytest
+from nats.aio.msg import Msg
 
 from hub.broker.opening import Broker, open_broker
 from hub.config import BrokerSection
@@ -144,7 +145,7 @@ async def test_a_gateway_says_nothing_but_under_its_own_up(broker: Broker, tmp_p
     watcher = await nats.connect(f"nats://127.0.0.1:{port}", user="hub", password=system)
     try:
 
-        async def note(message: nats.aio.msg.Msg) -> None:
+        async def note(message: Msg) -> None:
             heard.append(message.subject)
 
         await watcher.subscribe(">", cb=note)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -118,9 +119,9 @@ async def test_a_gateway_comes_and_goes(api: Domain) -> None:
         found = await until(lambda: api.get("/gateways/g1"), lambda each: each["status"] == "online")
         assert found["last_seen_at"]
         await asyncio.sleep(2.1)
-        socket = gateway.client._client.socket()
-        assert socket is not None
-        socket.shutdown(2)
+        connection = gateway.client._client.socket()
+        assert isinstance(connection, socket.socket)
+        connection.shutdown(socket.SHUT_RDWR)
         await until(lambda: api.get("/gateways/g1"), lambda each: each["status"] == "offline")
 
 

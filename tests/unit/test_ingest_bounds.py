@@ -1,7 +1,7 @@
 """The backlog is bounded, one bad message costs only itself, and a store that is away is waited for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -77,7 +77,7 @@ async def test_a_store_that_takes_not_even_dead_letters_stops_the_hub() -> None:
 
 async def test_a_store_that_is_away_is_waited_for_and_named() -> None:
     wait = Persistence("telemetry")
-    answers = iter([StoreUnavailableError("no disk"), StoreUnavailableError("no disk"), 7])
+    answers: Iterator[int | Exception] = iter([StoreUnavailableError("no disk"), StoreUnavailableError("no disk"), 7])
     reasons: list[str | None] = []
 
     async def act() -> int:
