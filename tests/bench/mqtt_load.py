@@ -11,7 +11,7 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -128,6 +128,20 @@ def records(count: int) -> bytes:
         ],
         separators=(",", ":"),
     ).encode()
+
+
+def _same(client: Gateway) -> Gateway:
+    return client
+
+
+async def pace(clients: Sequence[Gateway], began: float, until: float, rate: float) -> None:
+    """Send batches at a rate, one gateway after the other."""
+    sent = 0
+    while time.perf_counter() < until:
+        while sent < (time.perf_counter() - began) * rate:
+            clients[sent % len(clients)].send()
+            sent += 1
+        await asyncio.sleep(0.002)
 
 
 async def main(*, host: str, port: int, gateways: int, window: int, count: int, seconds: float, rate: float) -> None:
