@@ -100,6 +100,11 @@ class Camera:
         for number in [number for number in self._unsafe if number <= count]:
             self._episodes.settle(self._unsafe.pop(number))
 
+    async def close(self) -> None:
+        """End the camera's process, should whoever iterated the reports not have closed them."""
+        if self._child is not None:
+            await self._child.end()
+
     @property
     def _now(self) -> float:
         return self._clock.monotonic()
@@ -229,4 +234,8 @@ async def open_camera(device: str, options: CameraOptions, clock: Clock, folder:
             raise ConfigurationError(f"a camera needs the package {package!r}: install diwang[camera]")
     for spec, _ in load(options.analyses, options.analysis_options):
         log.debug("analysis_chosen", device=device, analysis=spec.name)
-    yield Camera(device, options, clock, folder)
+    camera = Camera(device, options, clock, folder)
+    try:
+        yield camera
+    finally:
+        await camera.close()

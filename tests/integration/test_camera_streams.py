@@ -17,7 +17,10 @@ import psutil
 import pytest
 
 from diwang.demo.scenes import Picture, covered_kitchen, encode, frozen_kitchen
-from drivers.contract import Report
+from drivers.camera import SPEC
+from drivers.camera.options import CameraOptions
+from drivers.contract import Report, Reports
+from protocol.clock import SystemClock
 from protocol.errors import DeviceRefusedError, DeviceUnreachableError
 from protocol.messages import Event, EventState
 from tests.simulators.camera_scenes import CLIPS
@@ -197,6 +200,16 @@ async def test_the_process_dies_with_a_killed_agent(server: RtspServer, tmp_path
         await agent.wait()
     _, alive = await asyncio.to_thread(psutil.wait_procs, [camera], 5)
     assert not alive
+
+
+async def test_closing_ends_the_process_even_when_nobody_closed_the_reports(clips: Path, tmp_path: Path) -> None:
+    options = CameraOptions(url=f"file:{clips}/quiet.mp4", loop=True)
+    async with SPEC.open("cam-1", options, SystemClock(), tmp_path) as camera:
+        assert isinstance(camera, Reports)
+        reports = camera.reports()
+        await anext(reports)
+        assert len(children()) == 1
+    assert not children()
 
 
 async def test_mjpeg_over_http_with_a_password_that_no_log_knows(
