@@ -27,6 +27,7 @@ class Demo:
     data: Path
     started: float
     lines: list[str] = field(default_factory=list)
+    _times: dict[str, float] = field(default_factory=dict)
     _new: "queue.Queue[str | None]" = field(default_factory=queue.Queue)
     _ready: dict[str, str] = field(default_factory=dict)
 
@@ -50,7 +51,9 @@ class Demo:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
+            self._times.setdefault(line.rstrip("\n"), time.monotonic())
             self._new.put(line.rstrip("\n"))
+        self.process.stdout.close()
         self._new.put(None)
 
     def line(self, pattern: str, timeout_s: float) -> re.Match[str]:
@@ -70,6 +73,10 @@ class Demo:
             if found := re.search(pattern, new):
                 return found
         raise AssertionError(f"no line like {pattern!r} in:\n" + "\n".join(self.lines))
+
+    def printed_at(self, line: str) -> float:
+        """Return when a line was printed, by the monotonic clock."""
+        return self._times[line]
 
     @property
     def hub(self) -> str:

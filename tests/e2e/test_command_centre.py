@@ -79,7 +79,8 @@ def test_an_alert_opens_with_its_picture_and_what_may_be_done(watched: Watched) 
     page.locator(".card[data-type='camera.covered']").first.click(timeout=ALERT_MS)
     picture = page.locator("#detail img")
     expect(picture).to_be_visible()
-    assert page.evaluate("() => document.querySelector('#detail img').naturalWidth") > 0
+    expect(picture).to_have_js_property("complete", value=True)
+    assert picture.evaluate("image => image.naturalWidth") >= 320
     expect(page.locator("#detail .law")).to_be_visible()
     watched.assert_clean()
 
