@@ -56,7 +56,7 @@ class Outbox(Section, frozen=True, kw_only=True):
     max_age_h: Annotated[
         float, Meta(gt=0, description="Hours of running after which telemetry that never left is dropped")
     ] = 24.0 * 30
-    group_commit_ms: Annotated[float, Meta(ge=0, le=50, description="Least time between two commits")] = 8.0
+    group_commit_ms: Annotated[float, Meta(ge=0, le=50, description="Least time between two commits")] = 5.0
 
 
 class Uplink(Section, frozen=True, kw_only=True):

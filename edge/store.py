@@ -68,6 +68,7 @@ class Store:
         self._ballast = Ballast(file.with_suffix(".ballast"), ballast_bytes)
         self._owner = _Owner()
         self._parked: list[_Job] = []
+        self._full = False
         self._thread = threading.Thread(target=self._own, name=f"{file.stem}-owner", daemon=True)
         self._loop: asyncio.AbstractEventLoop
         self._opened: asyncio.Future[None]
@@ -170,6 +171,8 @@ class Store:
             self._transact(database, [*group, *self._parked])
         except NO_ROOM as error:
             self._commit_without_room(database, group, str(error))
+        else:
+            self._note_room(group)
         settled = [job for job in (*group, *self._parked) if not job.parked or job.outcome is not None or job.error]
         self._parked = [job for job in self._parked if job.outcome is None and job.error is None]
         if settled:
@@ -179,7 +182,9 @@ class Store:
 
     def _commit_without_room(self, database: Database, group: list[_Job], reason: str) -> None:
         """Do in the ballast's room what makes room, then put the ballast back; what adds gets what is left."""
-        log.critical("disk_full", file=self._file.name, reason=reason)
+        if not self._full:
+            log.critical("disk_full", file=self._file.name, reason=reason)
+            self._full = True
         self._ballast.give_up()
         self._turn_away(lambda: self._relieve(database), ())
         modest = [job for job in group if not job.grows]
@@ -189,6 +194,11 @@ class Store:
         database.tidy()
         rest = [*(job for job in group if job.grows), *self._parked]
         self._turn_away(lambda: self._transact(database, rest), rest)
+
+    def _note_room(self, group: list[_Job]) -> None:
+        if self._full and any(job.grows for job in group):
+            log.warning("disk_has_room_again", file=self._file.name)
+            self._full = False
 
     def _relieve(self, database: Database) -> None:
         database.write_log_back()
