@@ -4,6 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from prometheus_client.metrics import MetricWrapperBase
+
 from hub.app import create_app
 from hub.config import HubConfig
 from hub.metrics import REGISTRY
@@ -25,13 +27,18 @@ def openapi() -> dict[str, Any]:
     return create_app(cast("Parts", SimpleNamespace(config=HubConfig(data=Path("data"))))).openapi()
 
 
+def _metrics() -> list[MetricWrapperBase]:
+    known = dict.fromkeys(REGISTRY._collector_to_names)  # noqa: SLF001 - as above
+    return [each for each in known if isinstance(each, MetricWrapperBase)]
+
+
 def metrics_page() -> str:
     """Return docs/metrics.md."""
     create_app(cast("Parts", SimpleNamespace(config=HubConfig(data=Path("data")))))  # loads every part's metrics
     rows = []
-    for family in sorted(REGISTRY.collect(), key=lambda family: family.name):
-        if family.name.startswith("hub_"):
-            name = f"{family.name}_total" if family.type == "counter" else family.name
-            labels = sorted({label for sample in family.samples for label in sample.labels} - {"le"})
-            rows.append(f"| `{name}` | {family.type} | {', '.join(labels)} | {family.documentation} |\n")
+    for metric in sorted(_metrics(), key=lambda metric: metric.describe()[0].name):
+        family = metric.describe()[0]
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = ", ".join(metric._labelnames)  # noqa: SLF001 - the library tells them nowhere else
+        rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |\n")
     return _HEAD + "".join(rows)

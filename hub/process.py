@@ -34,7 +34,7 @@ def run(config: HubConfig, *, check: bool = False) -> int:
     hub answers: `DIWANG_HUB_READY {"hub":"http://…","broker":"mqtt://…"}`.
     """
     logs.configure(program="hub", level=config.log_level)
-    for chatty in ("alembic", "uvicorn"):
+    for chatty in ("alembic", "httpx", "uvicorn"):  # httpx would write down whole addresses, and what they hide
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         if check:

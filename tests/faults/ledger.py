@@ -13,6 +13,7 @@ import httpx
 from tests.simulators.edge_process import EdgeProcess
 
 PAGE = 500
+POSITIONS = 10_000
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 FAR_OFF = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -79,10 +80,11 @@ class Reader:
         numbers: list[int] = []
         since = LONG_AGO
         while True:
-            span = {"from": since.isoformat(), "to": FAR_OFF.isoformat(), "limit": 10_000}
-            features = (await self.get("/positions", gateway=gateway, device=device, **span)).json()["features"]
+            span = {"from": since.isoformat(), "to": FAR_OFF.isoformat()}
+            answer = await self.get("/positions", gateway=gateway, device=device, limit=POSITIONS, **span)
+            features = answer.json()["features"]
             numbers += [round((feature["geometry"]["coordinates"][0] - 118.10) * 1e5) for feature in features]
-            if len(features) < span["limit"]:
+            if len(features) < POSITIONS:
                 return numbers
             since = datetime.fromisoformat(features[-1]["properties"]["at"])
             numbers = numbers[:-1]  # the last one comes again with the next page

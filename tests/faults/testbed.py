@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import secrets
 import shutil
+import signal
 import statistics
 import tempfile
 import time
@@ -98,7 +99,7 @@ async def _run(folder: Path, seed: int, seconds: float) -> bool:
 
 
 async def _end(hub: Hub) -> None:
-    await hub.end(nemesis.signal.SIGKILL)
+    await hub.end(signal.SIGKILL)
 
 
 async def _webhook(http: httpx.AsyncClient, stack: AsyncExitStack, told: list[dict[str, Any]]) -> None:
