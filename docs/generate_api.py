@@ -36,8 +36,8 @@ def metrics_page() -> str:
     """Return docs/metrics.md."""
     create_app(cast("Parts", SimpleNamespace(config=HubConfig(data=Path("data")))))  # loads every part's metrics
     rows = []
-    for metric in sorted(_metrics(), key=lambda metric: metric.describe()[0].name):
-        family = metric.describe()[0]
+    for metric in sorted(_metrics(), key=lambda metric: next(iter(metric.describe())).name):
+        family = next(iter(metric.describe()))
         name = f"{family.name}_total" if family.type == "counter" else family.name
         labels = ", ".join(metric._labelnames)  # noqa: SLF001 - the library tells them nowhere else
         rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |\n")
