@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,6 +22,8 @@ from hub.telemetry.contract import Arrival
 from protocol.clock import Clock
 from protocol.codec import in_utc
 from protocol.messages import Position, Reading
+
+_READINGS: Final = frozenset({Reading})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Recorder:
 
     async def _effects(self, session: AsyncSession, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
         """Do what the batches that hold more than readings cause, the first time that they come; return those."""
-        with_effects = [each for each in arrivals if any(type(record) is not Reading for record in each.batch.records)]
+        with_effects = [each for each in arrivals if not _READINGS.issuperset(map(type, each.batch.records))]
         if not with_effects:
             return ()
         fresh = await repository.take_batches(session, with_effects)
