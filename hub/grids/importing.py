@@ -1,6 +1,7 @@
 """Importing the grids of a district, all or none."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -36,12 +37,12 @@ async def checked(grids: GridsIn) -> CheckedGrids:
 
 
 def _checked(grids: GridsIn) -> CheckedGrids:
-    if grids.crs is not None and not str(grids.crs.get("properties")).casefold().rstrip("'}").endswith(_WGS_84):
-        raise RefusedRequestError("grids.wrong_datum", f"send WGS-84, not {grids.crs!r:.200}", status=422)
+    if grids.crs is not None and not grids.crs.properties.name.casefold().endswith(_WGS_84):
+        raise RefusedRequestError("grids.wrong_datum", f"send WGS-84, not {grids.crs.properties.name}", status=422)
     features = {feature.properties.id: feature for feature in grids.features}
     if len(features) < len(grids.features):
-        ids = [feature.properties.id for feature in grids.features]
-        twice = sorted({each for each in ids if ids.count(each) > 1})
+        times = Counter(feature.properties.id for feature in grids.features)
+        twice = sorted(grid_id for grid_id, count in times.items() if count > 1)
         raise RefusedRequestError("grids.duplicate_id", f"given twice: {', '.join(twice[:5])}", status=422)
     shapes = {grid_id: checking.parsed(grid_id, each.geometry.model_dump()) for grid_id, each in features.items()}
     district = checking.parsed("district", grids.district.model_dump()) if grids.district else None

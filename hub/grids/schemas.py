@@ -38,12 +38,25 @@ class GridFeatureIn(BaseModel):
     geometry: Area
 
 
+class DatumName(BaseModel):
+    """The name of a datum."""
+
+    name: Line
+
+
+class NamedDatum(BaseModel):
+    """A datum as GeoJSON had it before RFC 7946, and as many programs still write it."""
+
+    type: Literal["name"]
+    properties: DatumName
+
+
 class GridsIn(BaseModel):
     """A whole set of grids. Live grids that are not in it are given up."""
 
     type: Literal["FeatureCollection"]
     features: Annotated[list[GridFeatureIn], Field(min_length=1, max_length=MOST_GRIDS)]
-    crs: dict[str, Any] | None = Field(default=None, description="Only WGS-84 is taken")
+    crs: NamedDatum | None = Field(default=None, description="Only WGS-84 is taken")
     district: Area | None = Field(default=None, description="What they must cover; their outline when left out")
 
 
