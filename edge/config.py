@@ -72,7 +72,7 @@ class Uplink(Section, frozen=True, kw_only=True):
     window: Annotated[int, Meta(ge=1, le=64, description="Unacknowledged batches in flight, per lane")] = 8
     ack_timeout_s: Annotated[
         float, Meta(ge=0.1, le=600, description="Seconds without the hub's acknowledgement before a batch goes again")
-    ] = 10.0
+    ] = 2.0
     timeout_s: Annotated[float, Meta(ge=0.5, le=60, description="Seconds the broker has to answer anything")] = 5.0
 
 

@@ -27,6 +27,7 @@ _FIRST_WAIT_S: Final = 0.5
 _LONGEST_WAIT_S: Final = 5.0
 _STATE_EVERY_S: Final = 60.0
 _FAREWELL_S: Final = 2.0
+_PATIENCE: Final = 16
 
 log = logs.get(__name__)
 
@@ -53,7 +54,6 @@ class Uplink:
         state: Tell,
         changed: asyncio.Event,
     ) -> None:
-        self.online = False
         self._config = config
         self._secret = secret
         self._tls = tls
@@ -99,7 +99,6 @@ class Uplink:
         will = codec.encode(await self._state(online=False))
         async with connect(self._config, self._secret, self._tls, will) as link:
             log.info("uplink_connected", broker=self._config.hub.broker)
-            self.online = True
             self._flights.clear()
             try:
                 async with asyncio.TaskGroup() as parts:
@@ -111,8 +110,6 @@ class Uplink:
             except asyncio.CancelledError:
                 await self._say_farewell(link)
                 raise
-            finally:
-                self.online = False
 
     async def _carry_live(self, link: Link, parts: asyncio.TaskGroup) -> None:
         room = asyncio.Semaphore(self._config.uplink.window)
@@ -138,44 +135,59 @@ class Uplink:
             batch = await self._outbox.take(Lane.BACKLOG)
             parts.create_task(self._deliver(link, batch, room))
 
-    async def _deliver(self, link: Link, batch: SealedBatch | None, room: asyncio.Semaphore) -> None:
+    async def _deliver(self, link: Link, sealed: SealedBatch, room: asyncio.Semaphore) -> None:
         """Publish a batch, its pictures first, until the hub has answered for all of them."""
-        number, pictures = (batch.id, batch.images) if batch else (None, ())
+        batch: SealedBatch | None = sealed
+        topic, repeats = topics.batch(self._gateway), 0
         while batch is not None:
             for digest in batch.images:
                 await self._publish_image(link, digest)
-            if await self._answered(link, str(batch.id), topics.batch(self._gateway), batch.payload):
+            if await self._answered(link, str(batch.id), topic, batch.payload, repeats):
                 break
-            log.info("batch_goes_again", batch=str(number), seq=batch.seq)
-            batch = await self._outbox.sealed(batch.id)
+            log.info("batch_goes_again", batch=str(batch.id), seq=batch.seq)
+            batch = await self._outbox.sealed(sealed.id)
+            repeats += 1
+        self._flights.pop(str(sealed.id), None)
         room.release()
-        for digest in pictures:
+        for digest in sealed.images:
             await self._deliver_image(link, digest)
 
     async def _deliver_image(self, link: Link, digest: str) -> None:
+        topic, repeats = topics.image(self._gateway, digest), 0
         while (image := await self._outbox.image(digest)) is not None:
-            if await self._answered(link, digest, topics.image(self._gateway, digest), image):
+            if await self._answered(link, digest, topic, image, repeats):
                 break
+            repeats += 1
+        self._flights.pop(digest, None)
 
     async def _publish_image(self, link: Link, digest: str) -> None:
         if (image := await self._outbox.image(digest)) is not None:
             await link.publish(topics.image(self._gateway, digest), image)
 
-    async def _answered(self, link: Link, key: str, topic: str, payload: bytes) -> bool:
-        """Publish once and wait for the hub's answer; return False when it is this message's turn to be repeated."""
+    async def _answered(self, link: Link, key: str, topic: str, payload: bytes, repeats: int) -> bool:
+        """Publish once and wait for the hub's answer; return False when it is this message's turn to be repeated.
+
+        A silent hub hears the oldest message again after every timeout. A hub that speaks but has not answered for this
+        one may be slow: it is given twice the time after each repetition, up to `_PATIENCE` timeouts.
+        """
         answered = self._flights.setdefault(key, asyncio.Event())
         await link.publish(topic, payload)
         published_at = self._clock.monotonic()
+        timeouts = 0
         while True:
             try:
                 async with asyncio.timeout(self._config.uplink.ack_timeout_s):
                     await answered.wait()
             except TimeoutError:
-                if self._hub_heard_at > published_at or next(iter(self._flights)) == key:
-                    return False
+                timeouts += 1
             else:
-                self._flights.pop(key, None)
                 return True
+            if self._hub_heard_at > published_at:
+                due = timeouts >= min(2**repeats, _PATIENCE)
+            else:
+                due = next(iter(self._flights)) == key
+            if due:
+                return False
 
     async def _listen(self, link: Link) -> None:
         ack_topic = topics.ack(self._gateway)
