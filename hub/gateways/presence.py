@@ -125,7 +125,7 @@ class Presence:
             known |= await devices.among(session, list(new))
         for status in said.state.devices:
             row = known[DeviceKey(gateway, status.device)]
-            changed = row.status != status.status.value
+            changed = (row.driver, row.status) != (status.driver, status.status.value)
             row.driver, row.status, row.detail = status.driver, status.status.value, status.detail
             row.status_since = in_utc(status.since)
             if changed or DeviceKey(gateway, status.device) in new:
