@@ -33,10 +33,17 @@ class Marks(NamedTuple):
 
 async def hold(session: AsyncSession, keys: Collection[Key]) -> dict[Key, Watch]:
     """Return what is known of these devices, held until the transaction ends; a new device has a new row."""
-    found: dict[Key, Watch] = {}
-    for some in _portions(sorted(keys)):
+    found = await _held(session, keys)
+    missing = [key for key in sorted(keys) if key not in found]
+    for some in _portions(missing):
         fresh = [{"gateway": gateway, "device": device, "heard": [], "fixes": []} for gateway, device in some]
         await insert_new(session, Watch, fresh)
+    return found | await _held(session, missing)
+
+
+async def _held(session: AsyncSession, keys: Collection[Key]) -> dict[Key, Watch]:
+    found: dict[Key, Watch] = {}
+    for some in _portions(sorted(keys)):
         wanted = select(Watch).where(tuple_(Watch.gateway, Watch.device).in_(some))
         ordered = wanted.order_by(Watch.gateway, Watch.device).with_for_update()
         found |= {(row.gateway, row.device): row for row in await session.scalars(ordered)}
