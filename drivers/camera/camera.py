@@ -13,7 +13,7 @@ from drivers.camera.backoff import backoff
 from drivers.camera.channel import Alive, Begin, Connected, Ended, Found, FromChild, Lost, NotTaken, Take, Taken
 from drivers.camera.episodes import Episodes
 from drivers.camera.options import CameraOptions
-from drivers.camera.presence import SEVERITY, Change, Presence
+from drivers.camera.presence import OFFLINE, SEVERITY, Change, Presence
 from drivers.camera.process import Child, running
 from drivers.contract import Answer, Health, Report
 from protocol import logs
@@ -48,6 +48,7 @@ class Camera:
         self._health: Health | None = None
         self._child: Child | None = None
         self._stop: Lost | Ended = Lost(reason="not connected yet")
+        self._loss_logged = ""
         self._asked: dict[int, asyncio.Future[Taken]] = {}
         self._questions = 0
 
@@ -65,9 +66,9 @@ class Camera:
                     yield said
             if isinstance(self._stop, Ended):
                 return
-            log.warning("camera_connection_lost", device=self.device, reason=self._stop.reason)
             if self._presence.was_steady:
-                delays = backoff()
+                delays, self._loss_logged = backoff(), ""
+            self._log_loss(self._stop.reason)
             await asyncio.sleep(min(next(delays), self._presence.gone_in_s(self._now)))
             for said in self._changes(self._presence.check(self._now)):
                 yield said
@@ -171,6 +172,12 @@ class Camera:
             case NotTaken(number=number, reason=reason) if question := self._asked.get(number):
                 question.set_exception(DeviceUnreachableError(reason))
 
+    def _log_loss(self, reason: str) -> None:
+        """Log why the connection was lost, once: the same reason again, or one of an offline camera, is only detail."""
+        known = reason == self._loss_logged or OFFLINE in self._episodes.open_types
+        self._loss_logged = reason
+        (log.debug if known else log.warning)("camera_connection_lost", device=self.device, reason=reason)
+
     def _found(self, found: Found) -> Iterator[Report | Health]:
         images = (found.picture,) if found.picture else ()
         event = self._episodes.happened(
@@ -183,16 +190,17 @@ class Camera:
             images=tuple(hashlib.sha256(image).hexdigest() for image in images),
         )
         if event:
-            yield self._report(event, images)
             yield from self._how_it_is()
+            yield self._report(event, images)
 
     def _changes(self, changes: list[Change]) -> Iterator[Report | Health]:
-        for change in changes:
-            event = self._episodes.happened(change.kind, change.state, SEVERITY[change.kind], self._clock.now())
-            if event:
-                yield self._report(event)
+        events = [
+            self._episodes.happened(change.kind, change.state, SEVERITY[change.kind], self._clock.now())
+            for change in changes
+        ]
         if changes:
             yield from self._how_it_is()
+        yield from (self._report(event) for event in events if event)
 
     def _report(self, event: Event, images: tuple[bytes, ...] = ()) -> Report:
         self._told += 1

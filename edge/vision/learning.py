@@ -54,6 +54,8 @@ class Learner:
     def save(self, seconds: float | None = None) -> None:
         """Put the references down; a full disk costs the references, not the watch."""
         self._saved_at = seconds
+        if self._shelf.any is None:
+            return
         try:
             self._shelf.save()
         except OSError as error:
