@@ -113,6 +113,13 @@ class Presence:
                 row.online = False
                 await self._tell(session, row)
 
+    async def sweep_silent(self, session: AsyncSession, since: datetime) -> None:
+        """Without a broker that can be asked: who has said nothing since then is offline."""
+        for row in await repository.online(session):
+            if max(row.heard_at or since, row.last_seen_at or since) <= since:
+                row.online = False
+                await self._tell(session, row)
+
     async def _devices(self, session: AsyncSession, said: Said) -> None:
         gateway = said.state.gateway
         keys = {DeviceKey(gateway, each.device): said.received_at for each in said.state.devices}

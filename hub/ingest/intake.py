@@ -35,10 +35,14 @@ REGISTRY_EVERY_S: Final = 2.0
 SWEPT_EVERY_S: Final = 10.0
 SIGHTINGS_EVERY_S: Final = 1.0
 TIDIED_EVERY_S: Final = 60.0
-PRUNED_EVERY_S: Final = 3600.0
+PRUNED_EVERY_S: Final = 600.0
 _SETTLED: Final = timedelta(seconds=5)
+_SILENT: Final = timedelta(seconds=200)
+"""Gateways say their state once a minute; after three that are missing a connection is believed to be lost."""
+
 _ENROLMENTS_TIDIED: Final = 1_000
-_MOST_LETTERS: Final = 100_000
+_LETTERS_BYTES: Final = 1024 * 1024 * 1024
+"""A gateway that sends rubbish for ever must not fill the disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +81,12 @@ class Intake:
                 await self.broker.door.expel(gateway)
 
     async def sweep(self) -> None:
-        """Correct who is online by what the broker knows, where it can be asked."""
-        if self.broker.door is None:
-            return
+        """Correct who is online by what the broker knows; where it cannot be asked, by who has fallen silent."""
         asked_at = self.clock.now()
+        if self.broker.door is None:
+            async with self.database.write() as session:
+                await self.presence.sweep_silent(session, asked_at - _SILENT)
+            return
         connected = await self.broker.door.connected()
         async with self.database.write() as session:
             await self.presence.sweep(session, connected, asked_at - _SETTLED)
@@ -98,7 +104,7 @@ class Intake:
         async with self.database.write() as session:
             await repository.forget_taken(session, now - timedelta(days=kept.batches_days))
             letters = await repository.forget_letters(
-                session, now - timedelta(days=kept.dead_letters_days), _MOST_LETTERS
+                session, now - timedelta(days=kept.dead_letters_days), _LETTERS_BYTES
             )
         if letters:
             log.info("dead_letters_forgotten", letters=letters)

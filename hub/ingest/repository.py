@@ -131,10 +131,12 @@ async def forget_taken(session: AsyncSession, before: datetime) -> int:
     return len(gone.all())
 
 
-async def forget_letters(session: AsyncSession, before: datetime, most: int) -> int:
-    """Delete dead letters older than `before`, and the oldest beyond `most`; return how many."""
+async def forget_letters(session: AsyncSession, before: datetime, most_bytes: int) -> int:
+    """Delete dead letters older than `before`, and the oldest beyond `most_bytes` of them; return how many."""
     old = await session.execute(delete(DeadLetter).where(DeadLetter.at < before).returning(DeadLetter.id))
-    beyond = select(DeadLetter.id).order_by(DeadLetter.at.desc(), DeadLetter.id.desc()).offset(most)
+    newest_first = (DeadLetter.at.desc(), DeadLetter.id.desc())
+    sizes = select(DeadLetter.id, func.sum(DeadLetter.size).over(order_by=newest_first).label("so_far")).subquery()
+    beyond = select(sizes.c.id).where(sizes.c.so_far > most_bytes)
     more = await session.execute(delete(DeadLetter).where(DeadLetter.id.in_(beyond)).returning(DeadLetter.id))
     return len(old.all()) + len(more.all())
 

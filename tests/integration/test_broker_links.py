@@ -11,7 +11,7 @@ import pytest
 
 from hub.broker.contract import BrokerLink
 from hub.broker.mqtt_link import MqttLink, linked
-from hub.broker.nats_link import NatsLink, connected
+from hub.broker.nats_link import connected
 from hub.broker.opening import open_broker
 from hub.config import BrokerSection
 from protocol.clock import SystemClock
@@ -130,9 +130,13 @@ async def test_two_workers_share_what_nats_brings(tmp_path: Path) -> None:
         settings = (folder / "nats.conf").read_text(encoding="utf-8")
         word = settings.split('"user": "hub"')[1].split('"password": "')[1].split('"')[0]
         port = settings.split('"port": ')[1].split(",")[0].strip()
-        client = await parts.enter_async_context(connected(f"nats://127.0.0.1:{port}", "hub", word, "second"))
+        beside = BrokerSection(
+            kind="nats", url=f"nats://127.0.0.1:{port}", username="hub", public_url="mqtt://district"
+        )
+        second = await parts.enter_async_context(open_broker(beside, word, tmp_path / "none", anyone, CLOCK))
+        assert (second.address, second.door) == ("mqtt://district", None)
         mqtt_port = int(broker.address.rsplit(":", 1)[1])
-        one, two, different = await heard_by_two(broker.link, NatsLink(client), mqtt_port, login=True)
+        one, two, different = await heard_by_two(broker.link, second.link, mqtt_port, login=True)
         assert (one + two, different) == (MESSAGES, MESSAGES)
         assert one
         assert two

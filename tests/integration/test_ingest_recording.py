@@ -215,6 +215,18 @@ async def test_the_sweep_believes_the_broker(database: Database) -> None:
     assert not await swept(set(), NOW + timedelta(seconds=10))
 
 
+async def test_who_falls_silent_is_offline_where_no_broker_can_be_asked(database: Database) -> None:
+    await prepared(database)
+    clock = ManualClock(NOW)
+    stream = Stream(database, clock)
+    await Recorder(database, stream, clock, []).record([state(online=True)])
+    for since, online in ((NOW - timedelta(seconds=1), True), (NOW, False)):
+        async with database.write() as session:
+            await Presence(stream).sweep_silent(session, since)
+        async with database.read() as session:
+            assert (await session.get_one(Gateway, "g1")).online is online
+
+
 async def test_what_is_old_is_forgotten(database: Database) -> None:
     await prepared(database)
     clock = ManualClock(NOW)
@@ -226,6 +238,6 @@ async def test_what_is_old_is_forgotten(database: Database) -> None:
     async with database.write() as session:
         assert await repository.forget_taken(session, NOW) == 0
         assert await repository.forget_taken(session, NOW + timedelta(seconds=1)) == 2
-        assert await repository.forget_letters(session, NOW + timedelta(seconds=1), 4) == 4
+        assert await repository.forget_letters(session, NOW + timedelta(seconds=1), 4 * 16) == 4
     async with database.read() as session:
         assert await session.scalar(select(func.count()).select_from(DeadLetter)) == 4
