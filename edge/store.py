@@ -12,7 +12,6 @@ asked to drop it, and only then are those who want to add turned away.
 import asyncio
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +68,7 @@ class Store:
         self._owner = _Owner()
         self._parked: list[_Job] = []
         self._full = False
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._own, name=f"{file.stem}-owner", daemon=True)
         self._loop: asyncio.AbstractEventLoop
         self._opened: asyncio.Future[None]
@@ -82,6 +82,7 @@ class Store:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._closing.set()
         self._owner.jobs.put(None)
         await self._loop.run_in_executor(None, self._thread.join)
 
@@ -151,7 +152,7 @@ class Store:
             return False
         self._sort_in(job, group)
         if not job.hurried and (pause := not_before - self._clock.monotonic()) > 0:
-            time.sleep(pause)
+            self._closing.wait(pause)
         while len(group) < _GROUP_JOBS:
             try:
                 job = self._owner.jobs.get_nowait()
