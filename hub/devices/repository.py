@@ -37,7 +37,7 @@ async def add_new(session: AsyncSession, seen: Mapping[DeviceKey, datetime], now
     """Add the devices that are not known yet."""
     rows: list[dict[str, Any]] = [
         {"gateway": key.gateway, "device": key.device, "first_seen_at": now, "last_seen_at": at}
-        for key, at in seen.items()
+        for key, at in sorted(seen.items())
     ]
     await insert_new(session, Device, rows)
 
@@ -54,7 +54,9 @@ _SEEN = (
 
 
 async def note_seen(session: AsyncSession, seen: Mapping[DeviceKey, datetime]) -> None:
-    """Move the last word of devices forward, never back."""
-    rows: list[dict[str, Any]] = [{"of": key.gateway, "seen": key.device, "seen_at": at} for key, at in seen.items()]
+    """Move the last word of devices forward, never back. In order, so that two workers do not wait for each other."""
+    rows: list[dict[str, Any]] = [
+        {"of": key.gateway, "seen": key.device, "seen_at": at} for key, at in sorted(seen.items())
+    ]
     if rows:
         await (await session.connection()).execute(_SEEN, rows)

@@ -52,7 +52,7 @@ _SEEN = (
 
 
 async def note_seen(session: AsyncSession, seen: Mapping[str, datetime]) -> None:
-    """Move the last sign of life of gateways forward, never back."""
-    rows: list[dict[str, Any]] = [{"seen": name, "seen_at": at} for name, at in seen.items()]
+    """Move the last sign of life of gateways forward, never back. In order, as for devices."""
+    rows: list[dict[str, Any]] = [{"seen": name, "seen_at": at} for name, at in sorted(seen.items())]
     if rows:
         await (await session.connection()).execute(_SEEN, rows)

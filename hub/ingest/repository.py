@@ -50,7 +50,7 @@ async def extend_runs(session: AsyncSession, runs: Mapping[Enrolment, Iterable[R
     """Add runs of sequence numbers. A run that starts where a known one starts makes that one longer."""
     rows = [
         {"gateway": enrolment.gateway, "epoch": enrolment.epoch, "first": run.first, "last": run.last}
-        for enrolment, several in runs.items()
+        for enrolment, several in sorted(runs.items())
         for run in several
     ]
     if not rows:

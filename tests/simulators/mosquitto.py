@@ -51,7 +51,7 @@ class Mosquitto:
 
 
 @asynccontextmanager
-async def mosquitto(folder: Path) -> AsyncIterator[Mosquitto]:
+async def mosquitto(folder: Path, more: str = "") -> AsyncIterator[Mosquitto]:
     if BINARY is None:
         pytest.fail(INSTALL)
     with socket.socket() as probe:
@@ -59,7 +59,7 @@ async def mosquitto(folder: Path) -> AsyncIterator[Mosquitto]:
         port = probe.getsockname()[1]
     settings = f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\nuser root\n"
     broker = Mosquitto(folder, port)
-    broker.configure(settings)
+    broker.configure(settings + more)
     await broker.start()
     try:
         yield broker
