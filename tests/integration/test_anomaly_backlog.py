@@ -14,7 +14,7 @@ from hub.anomalies.fixes import Fix
 from hub.anomalies.settings import LOCATION_JUMP, LOCATION_LOST, LOCATION_OUTSIDE, LOCATION_SPEED
 from hub.storage.database import Database, open_database
 from tests.databases import create_tables
-from tests.simulators.supervised import DAWN, MIDDLE, Site, supervised
+from tests.simulators.supervised import DAWN, MIDDLE, Site, Told, supervised
 from tests.simulators.tracks import Wander, displaced, recorded, standing
 
 DUTY = timedelta(hours=12)
@@ -183,3 +183,42 @@ async def test_an_anomaly_keeps_its_identity_when_late_data_confirms_it(database
         await site.settle()
         assert {told for told in await site.standing("van-7") if told[1] == LOCATION_OUTSIDE} == before
         assert len(before) == 1
+
+
+async def in_portions(site: Site, device: str, portions: Sequence[Sequence[Fix]]) -> list[Told]:
+    await site.carry(device)
+    for portion in portions:
+        await site.report(device, portion, received_at=DAWN + timedelta(hours=11))
+        await site.settle()
+    return await site.told(device)
+
+
+async def test_a_checkpoint_that_missed_late_fixes_is_not_gone_on_from(database: Database, tmp_path: Path) -> None:
+    """The exit began at 0:45, in fixes that came after the state of 0:59 had been kept; then others of 1:05 come."""
+    async with supervised(database, tmp_path) as site:
+        await site.duty(DAWN, DAWN + DUTY)
+        still = standing(*MIDDLE, DAWN, count=480)
+        track = [displaced(fix, min(max(number - 270, 0) * 60, 700), 0) for number, fix in enumerate(still)]
+        live = await in_portions(site, "live", [track])
+        late = await in_portions(
+            site, "late", [track[:240], track[348:390] + track[400:], track[240:348], track[390:400]]
+        )
+        assert late == live
+        assert [kind for kind, _, _ in live] == [LOCATION_OUTSIDE]
+
+
+async def test_an_exit_that_did_not_end_after_all_lasts_again(database: Database, tmp_path: Path) -> None:
+    """Six fixes back inside, a minute apart, ended it; what lay between shows that each was a glitch."""
+    async with supervised(database, tmp_path) as site:
+        await site.duty(DAWN, DAWN + DUTY)
+        still = standing(*MIDDLE, DAWN, count=480)
+        track = [displaced(fix, min(max(number - 270, 0) * 60, 700), 0) for number, fix in enumerate(still)]
+        inside = [still[number] for number in range(420, 456, 6)]
+        outside = [fix for number, fix in enumerate(track) if number not in range(420, 456, 6)]
+        await in_portions(site, "van-7", [track[:420], inside])
+        (before,) = [row for row in await site.anomalies("van-7") if row.type == LOCATION_OUTSIDE]
+        assert before.ended_at is not None
+        await site.report("van-7", outside[420:], received_at=DAWN + timedelta(hours=11))
+        await site.settle()
+        (after,) = [row for row in await site.anomalies("van-7") if row.type == LOCATION_OUTSIDE]
+        assert (after.id, after.ended_at) == (before.id, None)

@@ -389,6 +389,13 @@ async def test_open_alerts_are_shown_by_severity(database: Database, tmp_path: P
         assert OPEN_ALERTS.labels("minor")._value.get() == 0
 
 
+def test_severities_may_be_given_in_part_and_only_for_what_there_is() -> None:
+    settings = AnomaliesSettings.model_validate({"severities": {LOCATION_MOVED: "critical"}})
+    assert (settings.severities[LOCATION_MOVED], settings.severities[LOCATION_LOST]) == ("critical", "major")
+    with pytest.raises(ValueError, match="no such type"):
+        AnomaliesSettings.model_validate({"severities": {"location.lost": "critical"}})
+
+
 async def test_thresholds_are_data(database: Database, tmp_path: Path) -> None:
     settings = AnomaliesSettings.model_validate({"alerting": {"alert_from": "critical"}})
     async with supervised(database, tmp_path, settings) as site:
