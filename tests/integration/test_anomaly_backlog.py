@@ -108,7 +108,7 @@ async def test_recordings_in_any_order_are_judged_like_live_ones(sqlite_database
             assert live == late, name
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32), order=st.permutations(range(12)), doubled=st.sets(st.integers(0, 11)))
 def test_any_order_of_portions(seed: int, order: list[int], doubled: set[int]) -> None:
     """Also when portions come again in other batches."""
