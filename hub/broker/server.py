@@ -25,6 +25,9 @@ READY_WITHIN_S: Final = 10.0
 STOPPED_WITHIN_S: Final = 3.0
 STEADY_AFTER_S: Final = 10.0
 BACKOFF_S: Final = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
+STORE_BROKEN: Final = "JetStream failed to store"
+"""What the server says when its disk is full. It never stores again by itself, also not when there is room again."""
+
 _PR_SET_PDEATHSIG: Final = 1
 _LINES_SHOWN: Final = 20
 _LINES_WINDOW_S: Final = 10.0
@@ -104,22 +107,23 @@ class EmbeddedServer:
         return self.folder / "nats.pid"
 
     async def _watch(self) -> None:
-        failures = 0
+        failures, once_ready = 0, False
         while True:
             began = self.clock.monotonic()
-            became_ready, last_words = await self._serve()
-            if not became_ready:
+            run = await self._serve()
+            once_ready = once_ready or run.became_ready
+            if not run.became_ready or run.store_broken:
                 # Nothing that matters is in there: gateways keep what the hub has not acknowledged.
                 shutil.rmtree(self.folder / "jetstream", ignore_errors=True)
             failures = 0 if self.clock.monotonic() - began > STEADY_AFTER_S else failures + 1
-            if failures >= len(BACKOFF_S) and not became_ready:
-                raise ConfigurationError(f"the embedded broker does not start: {last_words}")
+            if failures >= len(BACKOFF_S) and not once_ready:
+                raise ConfigurationError(f"the embedded broker does not start: {run.last_words}")
             delay = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
-            log.warning("broker_ended", last_words=last_words, retry_in_s=delay)
+            log.warning("broker_ended", last_words=run.last_words, store_broken=run.store_broken, retry_in_s=delay)
             await asyncio.sleep(delay)
 
-    async def _serve(self) -> tuple[bool, str]:
-        """Run one server to its end; return whether it became ready, and the last line it wrote."""
+    async def _serve(self) -> "_Run":
+        """Run one server to its end, which comes at once when it can no longer store."""
         process = await asyncio.create_subprocess_exec(
             binary(),
             "--config",
@@ -129,20 +133,35 @@ class EmbeddedServer:
             stderr=asyncio.subprocess.PIPE,
             preexec_fn=_die_with_the_hub if _libc else None,
         )
-        self._pid_file.write_text(str(process.pid), encoding="utf-8")
-        became_ready, last_words = False, ""
+        run = _Run()
         try:
+            with suppress(OSError):  # on a full disk only the takeover by a successor is lost
+                self._pid_file.write_text(str(process.pid), encoding="utf-8")
             async for line in _lines(process):
-                last_words = line
+                run.last_words = line
                 if line.endswith("Server is ready"):
-                    became_ready = True
+                    run.became_ready = True
                     self.ready.set()
+                elif STORE_BROKEN in line:
+                    run.store_broken = True
+                    break
+            if run.store_broken:
+                process.kill()
             await process.wait()
         finally:
             self.ready.clear()
             await _end(process)
             self._pid_file.unlink(missing_ok=True)
-        return became_ready, last_words
+        return run
+
+
+@dataclass(slots=True)
+class _Run:
+    """How one server process went."""
+
+    became_ready: bool = False
+    store_broken: bool = False
+    last_words: str = ""
 
 
 async def _lines(process: asyncio.subprocess.Process) -> AsyncIterator[str]:

@@ -203,7 +203,7 @@ async def _heal(bed: nemesis.Bed, reader: ledger.Reader) -> float:
 async def _effects(reader: ledger.Reader, told: list[dict[str, Any]]) -> dict[str, Any]:
     """What must have happened exactly once per event: alerts counted, archives written, inspectors told."""
     alerts = [item for item in await reader.items("/alerts") if item["type"] == "camera.covered"]
-    gateways = await reader.items("/gateways")
+    gateways = [(await reader.get(f"/gateways/{name}")).json() for name in GATEWAYS]
     return {
         "alerts": len(alerts),
         "times seen": sum(item["times_seen"] for item in alerts),
