@@ -1,6 +1,6 @@
 """A load generator: many gateways on raw MQTT 3.1.1 in one process, each with a window of unacknowledged batches.
 
-    python -m tests.bench.mqtt_load HOST PORT GATEWAYS WINDOW RECORDS SECONDS BATCHES_PER_S
+    python -m tests.bench.mqtt_load HOST PORT GATEWAYS WINDOW RECORDS SECONDS BATCHES_PER_S KIND
 
 Publishes at QoS 1; BATCHES_PER_S 0 means as fast as the window allows. Prints CONNECTED, waits for a line, and prints
 one line of JSON at the end.
@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -54,6 +55,7 @@ class Gateway(asyncio.Protocol):
         self.sent: dict[str, float] = {}
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._body = body
+        self._marked = b"IDENT000" in body
         self._acked = acked
         self._rest = b""
 
@@ -97,10 +99,9 @@ class Gateway(asyncio.Protocol):
             self.seq,
             datetime.now(UTC).isoformat().encode(),
         )
+        body = self._body.replace(b"IDENT000", batch[:8].encode()) if self._marked else self._body
         number = (self.seq % 65_000 + 1).to_bytes(2, "big")
-        self.transport.write(
-            packet(PUBLISH, text(f"diwang/v1/{self.name}/up/batch"), number, envelope, self._body, b"}")
-        )
+        self.transport.write(packet(PUBLISH, text(f"diwang/v1/{self.name}/up/batch"), number, envelope, body, b"}"))
 
 
 def packet_end(data: bytes, place: int) -> tuple[int, int] | None:
@@ -114,20 +115,32 @@ def packet_end(data: bytes, place: int) -> tuple[int, int] | None:
     return None
 
 
-def records(count: int) -> bytes:
+def records(count: int, kind: str = "reading") -> bytes:
+    """The records of one batch as JSON; `IDENT` stands where an event's own id belongs."""
     start = datetime.now(UTC)
-    return json.dumps(
-        [
-            {
-                "kind": "reading",
-                "device": f"d{index % 10}",
-                "at": (start + timedelta(milliseconds=index)).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-                "values": {"temperature_c": 4.5 + index},
+    made = []
+    for index in range(count):
+        at = (start + timedelta(milliseconds=index)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        made.append({"kind": kind, "device": f"d{index % 10}", "at": at} | content(kind, index))
+    return json.dumps(made, separators=(",", ":")).encode()
+
+
+def content(kind: str, index: int) -> dict[str, Any]:
+    match kind:
+        case "reading":
+            return {"values": {"temperature_c": 4.5 + index}}
+        case "position":
+            return {
+                "latitude": 24.57 + index * 1e-6,
+                "longitude": 118.1,
+                "speed_mps": 1.1,
+                "hdop": 0.9,
+                "satellites": 9,
+                "quality": 1,
             }
-            for index in range(count)
-        ],
-        separators=(",", ":"),
-    ).encode()
+        case _:
+            ident = f"IDENT000-0000-4000-8000-{index:012d}"
+            return {"type": "camera.dark", "severity": "minor", "state": "instant", "id": ident, "data": {"mean": 3}}
 
 
 def _same(client: Gateway) -> Gateway:
@@ -144,9 +157,11 @@ async def pace(clients: Sequence[Gateway], began: float, until: float, rate: flo
         await asyncio.sleep(0.002)
 
 
-async def main(*, host: str, port: int, gateways: int, window: int, count: int, seconds: float, rate: float) -> None:
+async def main(
+    *, host: str, port: int, gateways: int, window: int, count: int, seconds: float, rate: float, kind: str
+) -> None:
     loop = asyncio.get_running_loop()
-    body, delays = records(count), list[float]()
+    body, delays = records(count, kind), list[float]()
     until = 0.0
 
     def acked(gateway: Gateway, delay: float) -> None:
@@ -191,7 +206,7 @@ async def main(*, host: str, port: int, gateways: int, window: int, count: int, 
 
 
 if __name__ == "__main__":
-    host, port, gateways, window, count, seconds, rate = sys.argv[1:]
+    host, port, gateways, window, count, seconds, rate, kind = sys.argv[1:]
     asyncio.run(
         main(
             host=host,
@@ -201,5 +216,6 @@ if __name__ == "__main__":
             count=int(count),
             seconds=float(seconds),
             rate=float(rate),
+            kind=kind,
         )
     )

@@ -1,7 +1,7 @@
 """A real intake in this process: embedded NATS, DuckDB, SQLite, a folder for media."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +45,7 @@ CLOCK = SystemClock()
 async def running_chain(
     data: Path,
     *,
-    consumers: Sequence[Consumer] = (),
+    consumers: Sequence[Consumer] | Callable[[Database, Stream], Sequence[Consumer]] = (),
     telemetry: TelemetryStore | None = None,
     broker: Mapping[str, object] | None = None,
     ingest: Mapping[str, object] | None = None,
@@ -66,7 +66,7 @@ async def running_chain(
             telemetry=store,
             media=media,
             stream=stream,
-            consumers=consumers,
+            consumers=consumers(database, stream) if callable(consumers) else consumers,
         ) as intake:
             running = asyncio.create_task(intake.run())
             await intake.ready.wait()
