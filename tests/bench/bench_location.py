@@ -21,6 +21,7 @@ from hub.anomalies.fixes import Fix
 from hub.anomalies.settings import AnomaliesSettings
 from hub.anomalies.track import TrackDetectors, TrackState
 from hub.grids.index import GridIndex
+from tests.bench import tables
 from tests.simulators.tracks import Wander, displaced, faulted, recorded, standing
 
 START = datetime(2026, 11, 24, 0, tzinfo=UTC)
@@ -70,14 +71,21 @@ def speed() -> None:
 
     whole = per_second(lambda: detectors.fold(TrackState(), fixes, around))
     still = per_second(lambda: detectors.fold(TrackState(), fixes, installed))
-    print(f"all detectors, officer's device    {whole:12,.0f} fixes/s")
-    print(f"all detectors, installed device    {still:12,.0f} fixes/s")
-    print(f"chain alone                        {per_second(alone):12,.0f} fixes/s")
+    chained = per_second(alone)
+    tables.note(f"{FIXES:,} fixes of one device on one core, best of {REPEATS}. To hold: >= 20,000 fixes/s.")
+    tables.table(
+        ("", "fixes/s", "of the chain alone"),
+        [
+            ("chain alone (jumps and glitches)", f"{chained:,.0f}", "1.00"),
+            ("all detectors, a device that an officer carries", f"{whole:,.0f}", f"{whole / chained:.2f}"),
+            ("all detectors, an installed device", f"{still:,.0f}", f"{still / chained:.2f}"),
+        ],
+    )
 
 
 def accuracy() -> None:
     """Print what the chain makes of faults in each recording."""
-    print(f"{'recording':30} {'fixes':>6} {'recall':>7} {'precision':>9} {'good lost':>9} {'leaps':>9} {'false':>5}")
+    rows = []
     total = [0] * 7
     for name, track in recorded().items():
         counts = [0] * 7
@@ -85,11 +93,15 @@ def accuracy() -> None:
             for index, value in enumerate(outcome(track, random.Random(seed))):
                 counts[index] += value
         total = [a + b for a, b in zip(total, counts, strict=True)]
-        line(name, len(track), counts)
-    line("all", 0, total)
-    for name, track in recorded().items():
         dropped, hops = judged(track)
-        print(f"as recorded, {name:30} dropped {len(dropped):3} of {len(track):5}, hops {len(hops)}")
+        rows.append((name, f"{len(track):,}", *cells(counts), f"{len(dropped)}, {len(hops)}"))
+    rows.append(("all", "", *cells(total), ""))
+    tables.note(
+        f"Glitches and leaps put into each recording, {SEEDS} times at random, and what the chain makes of them. The "
+        "last column is what it drops and which leaps it sees in the recording as it is."
+    )
+    judged_words = ("recall", "precision", "good lost", "leaps found", "leaps invented", "dropped, leaps as recorded")
+    tables.table(("recording", "fixes", *judged_words), rows)
 
 
 def outcome(track: list[Fix], chance: random.Random) -> tuple[int, ...]:
@@ -114,15 +126,18 @@ def judged(fixes: list[Fix]) -> tuple[set[int], list[int]]:
     return dropped, hops
 
 
-def line(name: str, fixes: int, counts: list[int]) -> None:
-    """Print one row."""
+def cells(counts: list[int]) -> tuple[str, ...]:
+    """Return the figures of one recording."""
     hit, missed, false, good, found, leaps, extra = counts
     recall, precision = hit / max(hit + missed, 1), hit / max(hit + false, 1)
-    print(
-        f"{name:30} {fixes:6} {recall:7.3f} {precision:9.3f} {false / max(good, 1):9.4f} {found:4}/{leaps:4} {extra:5}"
-    )
+    return f"{recall:.3f}", f"{precision:.3f}", f"{false / max(good, 1):.4f}", f"{found} of {leaps}", f"{extra}"
+
+
+def main() -> None:
+    tables.heading("Location detectors")
+    speed()
+    accuracy()
 
 
 if __name__ == "__main__":
-    speed()
-    accuracy()
+    main()
