@@ -10,6 +10,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from hub import metrics
 from hub.broker import subjects
 from hub.broker.contract import Handler
 from protocol import logs, topics
@@ -26,6 +27,7 @@ FLUSH_TIMEOUT_S: Final = 2
 PENDING_BYTES: Final = 64 * 1024 * 1024
 """What may wait between the socket and the hub. Beyond it messages are dropped; gateways send them again."""
 
+SAID_EVERY_S: Final = 10.0
 PENDING_MESSAGES: Final = 100_000
 
 
@@ -77,6 +79,7 @@ async def connected(url: str, user: str, password: str, name: str) -> AsyncItera
     """
     about = log.bind(link=name)
     lost = closing = False
+    dropping_said_at = -SAID_EVERY_S
 
     async def on_disconnect() -> None:
         nonlocal lost
@@ -90,8 +93,13 @@ async def connected(url: str, user: str, password: str, name: str) -> AsyncItera
         lost = False
 
     async def on_error(error: Exception) -> None:
+        nonlocal dropping_said_at
         if isinstance(error, nats.errors.SlowConsumerError):
-            about.warning("messages_dropped_before_ingest", reason=type(error).__name__)
+            metrics.INGEST_DROPPED.labels("link").inc()
+            now = asyncio.get_running_loop().time()
+            if now >= dropping_said_at + SAID_EVERY_S:
+                dropping_said_at = now
+                about.warning("messages_dropped_before_ingest", reason=str(error))
         elif not lost and not isinstance(error, nats.errors.UnexpectedEOF | OSError):
             about.warning("broker_link_error", reason=str(error) or type(error).__name__)
 

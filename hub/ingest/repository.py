@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import case, delete, func, select, update
+from sqlalchemy import case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -73,11 +73,11 @@ async def runs_of(session: AsyncSession, enrolment: Enrolment) -> list[Run]:
 
 
 async def scattered(session: AsyncSession, limit: int) -> list[Enrolment]:
-    """Return enrolments that have more than one run, the most scattered first."""
+    """Return enrolments that have more than one run or lack their beginning, the most scattered first."""
     wanted = (
         select(SequenceRange.gateway, SequenceRange.epoch)
         .group_by(SequenceRange.gateway, SequenceRange.epoch)
-        .having(func.count() > 1)
+        .having(or_(func.count() > 1, func.min(SequenceRange.first) > 1))
         .order_by(func.count().desc())
         .limit(limit)
     )

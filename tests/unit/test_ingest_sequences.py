@@ -77,6 +77,13 @@ async def test_numbers_in_order_cost_one_row_and_scattered_ones_are_joined(datab
     assert await stored() == [Run(1, 16)]
 
 
+async def test_a_beginning_that_never_came_is_missing(database: Database) -> None:
+    async with database.write() as session:
+        await Sequences().note(session, arrivals([4, 5]))
+    async with database.write() as session:
+        assert await tidy(session, 10) == 3
+
+
 async def test_a_transaction_that_fails_moves_nothing(database: Database) -> None:
     sequences = Sequences()
     async with database.write() as session:
