@@ -105,15 +105,19 @@ function drawFigures() {
   );
 }
 
-function lookAt(id) {
+function placeOfAlert(id) {
   const alert = state.open.find((each) => each.id === id);
   const device = alert && state.devices.find((each) => each.gateway === alert.gateway && each.device === alert.device);
-  const place = device && placeOf(device);
-  return place ? () => map.lookAt(place) : null;
+  return device ? placeOf(device) : null;
+}
+
+function lookAt(id) {
+  return placeOfAlert(id) ? () => map.lookAt(placeOfAlert(id)) : null;
 }
 
 async function openAlert(id) {
   alerts.choose(id);
+  map.mark(placeOfAlert(id));
   await detail.open(id, lookAt(id), nameOf);
 }
 
@@ -174,8 +178,12 @@ function tabs() {
 
 alerts.use(openAlert, nameOf);
 detail.onChange(async (id) => {
-  if (id === null) alerts.choose(null);
-  else await loadAlerts();
+  if (id !== null) {
+    await loadAlerts();
+    return;
+  }
+  alerts.choose(null);
+  map.mark(null);
 });
 document.getElementById("leave").addEventListener("click", async () => {
   await fetch("/logout", { method: "POST" });

@@ -52,11 +52,10 @@ function head(alert) {
   );
 }
 
+// The picture of when it began is the evidence; later ones, small, show how it went on.
 function pictures(alert) {
-  const images = alert.images ?? [];
-  return images.length
-    ? images.slice(-1).map((sha256) => element("img", { src: picture(sha256), alt: words("detail.picture"), width: 640, height: 360 }))
-    : "";
+  const [first, ...later] = (alert.images ?? []).map((sha256) => element("img", { src: picture(sha256), alt: words("detail.picture"), width: 640, height: 360 }));
+  return first ? [first, later.length ? element("div", { class: "later" }, later.slice(-4)) : ""] : "";
 }
 
 function facts(alert, lookAt, name) {
@@ -72,7 +71,7 @@ function facts(alert, lookAt, name) {
   return [
     element("p", {}, alert.summary),
     element("dl", { class: "facts" }, rows.filter(([, value]) => value).map(([name, value]) => [element("dt", {}, words(`detail.${name}`)), element("dd", {}, String(value))])),
-    lookAt ? element("button", { type: "button", class: "quiet", onclick: lookAt }, words("detail.show_on_map")) : "",
+    lookAt ? element("button", { type: "button", class: "quiet on-map", onclick: lookAt }, words("detail.show_on_map")) : "",
   ];
 }
 

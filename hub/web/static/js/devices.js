@@ -2,7 +2,7 @@
 
 import { all } from "./api.js";
 import { element } from "./element.js";
-import { age, at, words } from "./words.js";
+import { age, at, typeWords, words } from "./words.js";
 
 const ORDER = ["lost", "degraded", "stopped", "ok"];
 
@@ -11,6 +11,13 @@ const empty = document.getElementById("no-devices");
 const count = document.getElementById("device-count");
 
 let devices = [];
+
+// A camera says only which fault it has; whatever else a box says of a device stays as it is.
+function detailWords(detail) {
+  const fault = `camera.${detail}`;
+  const known = typeWords(fault);
+  return known === fault ? detail : known;
+}
 
 export async function load() {
   devices = await all("/devices");
@@ -27,7 +34,7 @@ export function draw(belongs) {
         "tr",
         { "data-device": device.device },
         element("th", { scope: "row", class: "name" }, device.device, element("small", { class: "muted" }, device.gateway)),
-        element("td", { class: "status" }, element("i", { class: `dot ${device.status}` }), words(`status.${device.status}`), device.detail ? element("small", {}, device.detail) : ""),
+        element("td", { class: "status" }, element("i", { class: `dot ${device.status}` }), words(`status.${device.status}`), device.detail ? element("small", {}, detailWords(device.detail)) : ""),
         element("td", {}, belongs(device)),
         element("td", { class: "seen", title: device.last_seen_at ? at(device.last_seen_at) : "" }, device.last_seen_at ? age(device.last_seen_at) : words("devices.never")),
       ),

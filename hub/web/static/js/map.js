@@ -12,6 +12,7 @@ map.createPane("trails").style.zIndex = 410;
 
 const gridLayer = L.geoJSON(null, { style: gridStyle, onEachFeature: nameGrid }).addTo(map);
 const subjectLayer = L.layerGroup().addTo(map);
+const ring = L.circleMarker([0, 0], { radius: 17, color: "#ffffff", weight: 2, fill: false, dashArray: "4 4", interactive: false });
 const deviceMarkers = new Map();
 const trails = new Map();
 let alertsByGrid = new Map();
@@ -92,6 +93,12 @@ export function lastOnTrail(device) {
 
 export function lookAt(place) {
   map.setView(place, Math.max(map.getZoom(), 16));
+}
+
+// A ring around what is being looked into; none without a place.
+export function mark(place) {
+  ring.remove();
+  if (place) ring.setLatLng(place).addTo(map);
 }
 
 // For tests, which cannot see into a canvas.
