@@ -1,9 +1,9 @@
 """The shapes of telemetry in HTTP answers; scripts depend on them."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from hub.telemetry.columns import POSITION_FIELDS
 from hub.telemetry.contract import LastValue, StoredPosition
@@ -11,6 +11,12 @@ from hub.telemetry.contract import LastValue, StoredPosition
 Value = float | bool | str
 Point = tuple[datetime, Value]
 Step = tuple[datetime, float, float, float, int]
+
+# Tuples would become `prefixItems`, which many generators and validators of OpenAPI 3.1 still misread.
+_ROWS: Final = {
+    "type": "array",
+    "items": {"type": "array", "minItems": 2, "maxItems": 5, "items": {"type": ["string", "number", "boolean"]}},
+}
 
 
 class LastValueOut(BaseModel):
@@ -31,7 +37,7 @@ class LastValueOut(BaseModel):
 class Points(BaseModel):
     """Values of one series: `[at, value]`, or with a step `[at, min, mean, max, count]`, oldest first."""
 
-    points: list[Point] | list[Step]
+    points: Annotated[list[Point] | list[Step], WithJsonSchema(_ROWS)]
 
 
 class PointGeometry(BaseModel):
