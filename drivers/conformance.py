@@ -14,7 +14,7 @@ process (an executor, a resource tracker) is no leak, what each opening adds is 
 import asyncio
 import hashlib
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +23,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from drivers.contract import Driver, Health, Obeys, Raw, Report, Reports
+from drivers.listening import listening
 from drivers.registry import open_driver, validate
 from protocol import codec
 from protocol.clock import Clock, SystemClock
@@ -129,7 +130,7 @@ async def reports_valid_records(candidate: Candidate, folder: Path) -> None:
         if not isinstance(driver, Reports):
             raise NonconformityError("it has no reports")
         try:
-            async with asyncio.timeout(candidate.patience_s), _listening(driver) as said:
+            async with asyncio.timeout(candidate.patience_s), listening(driver) as said:
                 while seen < candidate.reports:
                     seen += _check_said(await anext(said), candidate.clock)
         except (TimeoutError, StopAsyncIteration) as error:
@@ -172,21 +173,10 @@ async def _opened(candidate: Candidate, folder: Path) -> AsyncIterator[Driver]:
         yield driver
 
 
-@asynccontextmanager
-async def _listening(driver: Reports) -> AsyncIterator[AsyncIterator[Report | Health | Raw]]:
-    """What a driver says, closed at the end as its supervisor does."""
-    said = driver.reports()
-    try:
-        yield said
-    finally:
-        if isinstance(said, AsyncGenerator):
-            await said.aclose()
-
-
 async def _listen_for_ever(candidate: Candidate, folder: Path) -> None:
     async with _opened(candidate, folder) as driver:
         if isinstance(driver, Reports):
-            async with _listening(driver) as said:
+            async with listening(driver) as said:
                 async for _ in said:
                     pass
         await asyncio.Event().wait()

@@ -24,15 +24,17 @@ from edge.store import Store
 from protocol import logs
 from protocol.clock import Clock
 from protocol.errors import StoreUnavailableError
-from protocol.messages import MAX_MESSAGE_BYTES, Ack, OutboxStatus, Position, Reading
+from protocol.messages import MAX_MESSAGE_BYTES, Ack, OutboxStatus, Position, Reading, Record
 
 FILE: Final = "outbox.db"
 _MAX_RECORD_BYTES: Final = MAX_MESSAGE_BYTES - 512  # the envelope of a batch takes less
 _EXPIRE_EVERY_MS: Final = 60_000
 _HYSTERESIS: Final = 100  # when full, a hundredth of the room is made at once
 _RELIEF_BYTES: Final = 256 * 1024
+_SHOWN: Final = 120
 
 _encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(Record).decode
 
 log = logs.get(__name__)
 
@@ -142,12 +144,13 @@ class Outbox:
     def _add(self, connection: apsw.Connection, items: tuple[Item, ...]) -> None:
         ledger = shelf.begin(connection)
         self._age(connection, ledger)
-        fitting = tuple(item for item in items if len(item.payload) <= _MAX_RECORD_BYTES)
+        fitting = tuple(item for item in items if not item.flaw)
         if len(fitting) < len(items):
-            for item in (item for item in items if len(item.payload) > _MAX_RECORD_BYTES):
-                reason = f"a record of {len(item.payload)} bytes fits into no message"
-                log.error("record_quarantined", reason=reason)
-                shelf.quarantine(connection, "", "record", reason, item.payload)
+            for item in (item for item in items if item.flaw):
+                log.error(
+                    "record_quarantined", reason=item.flaw, beginning=item.payload[:_SHOWN].decode("utf-8", "replace")
+                )
+                shelf.quarantine(connection, "", "record", item.flaw, item.payload)
         need = sum(item.cost for item in fitting)
         if ledger.bytes + need > self._limits.max_bytes:
             fitting = self._make_room(connection, ledger, fitting, need)
@@ -253,8 +256,19 @@ def store_file(folder: Path) -> Path:
 
 
 def _item(report: Report) -> Item:
+    """Make a record ready, and find its flaw: a driver's mistake must stop neither the box nor what it said before."""
     telemetry = isinstance(report.record, Reading | Position)
-    return Item(_encode(report.record), telemetry, report.images)
+    try:
+        payload = _encode(report.record)
+    except (TypeError, ValueError, RecursionError) as error:
+        return Item(repr(report.record).encode("utf-8", "replace")[:_MAX_RECORD_BYTES], telemetry, (), str(error))
+    if len(payload) > _MAX_RECORD_BYTES:
+        return Item(payload, telemetry, (), f"a record of {len(payload)} bytes fits into no message")
+    try:
+        _decode(payload)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return Item(payload, telemetry, (), str(error))
+    return Item(payload, telemetry, report.images)
 
 
 def _timestamp(at: datetime) -> str:

@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 
 import apsw
 
+from protocol import logs
 from protocol.messages import MAX_MESSAGE_BYTES
 
 SCHEMA: Final = """
@@ -42,6 +43,8 @@ QUARANTINED_AT_MOST: Final = 100
 _CHUNK: Final = 500
 _LOOK_BACK_BATCHES: Final = 4
 
+log = logs.get(__name__)
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -60,11 +63,15 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A record ready to be kept: its JSON, whether it may be dropped for room, and its pictures."""
+    """A record ready to be kept: its JSON, whether it may be dropped for room, and its pictures.
+
+    A `flaw` says why it can never be sent; then the payload is what there is of it.
+    """
 
     payload: bytes
     telemetry: bool
     images: tuple[bytes, ...] = ()
+    flaw: str = ""
 
     @property
     def cost(self) -> int:
@@ -130,7 +137,9 @@ def add(connection: apsw.Connection, ledger: Ledger, items: tuple[Item, ...]) ->
 def _add_image(connection: apsw.Connection, ledger: Ledger, record: int, image: bytes) -> None:
     digest = hashlib.sha256(image).hexdigest()
     if len(image) > MAX_MESSAGE_BYTES:
-        quarantine(connection, digest, "image", f"{len(image)} bytes, at most {MAX_MESSAGE_BYTES} are allowed", image)
+        reason = f"{len(image)} bytes, at most {MAX_MESSAGE_BYTES} are allowed"
+        log.error("image_quarantined", sha256=digest, reason=reason)
+        quarantine(connection, digest, "image", reason, image)
         return
     connection.execute("INSERT OR IGNORE INTO image VALUES (?, ?, ?)", (digest, len(image), image))
     ledger.bytes += len(image) if connection.changes() else 0
@@ -284,10 +293,10 @@ def drop_telemetry(connection: apsw.Connection, ledger: Ledger, *, need: int = 0
 
 
 def quarantine(connection: apsw.Connection, number: str, kind: str, reason: str, payload: bytes) -> None:
-    """Put aside what can never be delivered; the newest QUARANTINED_AT_MOST stay."""
+    """Put aside what can never be delivered; the newest QUARANTINED_AT_MOST stay, of each no more than a message."""
     connection.execute(
         "INSERT INTO quarantine (id, kind, reason, payload) VALUES (?, ?, ?, ?)",
-        (number, kind, reason, payload),
+        (number, kind, reason, payload[:MAX_MESSAGE_BYTES]),
     )
     connection.execute(
         "DELETE FROM quarantine WHERE place <= (SELECT max(place) FROM quarantine) - ?", (QUARANTINED_AT_MOST,)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from drivers import registry
 from drivers.contract import Answer, Driver, Health, Obeys, Raw, Releases, Report, Reports
+from drivers.listening import listening
 from edge.backoff import delays
 from edge.board import Board
 from edge.config import Config, Device
@@ -69,12 +70,15 @@ class Supervisor:
         if not isinstance(slot.driver, Obeys) or command not in slot.driver.commands:
             return None
         try:
-            return await slot.driver.obey(command, args)
+            answer = await slot.driver.obey(command, args)
         except DiwangError:
             raise
         except Exception as error:
             log.warning("driver_failed", device=name, command=command, exc_info=True)
             raise DeviceRefusedError(f"the driver failed: {type(error).__name__}") from error
+        if not isinstance(answer, Answer):
+            raise DeviceRefusedError(f"the driver answered with a {type(answer).__name__}")
+        return answer
 
     def restart(self, name: str) -> None:
         """Close a device and open it again at once; raise DeviceUnreachableError for an unknown name."""
@@ -98,6 +102,9 @@ class Supervisor:
             if slot.restarting.is_set():
                 waits = delays(chance)
                 log.info("device_restarts", device=name)
+            elif slot.attempt.cancelled():
+                self._board.note(name, DeviceState.LOST, "the driver gave up by itself")
+                await _set_within(slot.restarting, next(waits))
             elif slot.attempt.result():
                 if self._clock.monotonic() - opened_at > _STEADY_AFTER_S:
                     waits = delays(chance)
@@ -140,26 +147,27 @@ class Supervisor:
         ring = Ring(self._config.data / "devices" / name / _RING_FOLDER, device.raw_ring_bytes)
         taken = 0
         heard = False
-        try:
-            async for item in driver.reports():
-                if slot.restarting.is_set() or self._closing:
-                    raise asyncio.CancelledError  # the driver has swallowed it
-                if isinstance(item, Health):
-                    self._board.note(name, item.status, item.detail)
-                elif not heard:
-                    self._board.note(name, DeviceState.OK)
-                heard = True
-                if isinstance(item, Raw):
-                    ring.write(self._clock.now(), item.payload)
-                elif isinstance(item, Report):
-                    taken += 1
-                    safe = partial(_release, slot, driver, taken) if isinstance(driver, Releases) else None
-                    await self._hand_on(item, thinner, safe)
-        finally:
-            ring.close()
-            for position in thinner.flush() if thinner else ():
-                await self._intake.put(Report(position))
-            await self._intake.flush()  # so that the driver hears of everything before it is closed
+        async with listening(driver) as said:
+            try:
+                async for item in said:
+                    if slot.restarting.is_set() or self._closing:
+                        raise asyncio.CancelledError  # the driver has swallowed it
+                    if isinstance(item, Health):
+                        self._board.note(name, item.status, item.detail)
+                    elif not heard:
+                        self._board.note(name, DeviceState.OK)
+                    heard = True
+                    if isinstance(item, Raw):
+                        ring.write(self._clock.now(), item.payload)
+                    elif isinstance(item, Report):
+                        taken += 1
+                        safe = partial(_release, slot, driver, taken) if isinstance(driver, Releases) else None
+                        await self._hand_on(item, thinner, safe)
+            finally:
+                ring.close()
+                for position in thinner.flush() if thinner else ():
+                    await self._intake.put(Report(position))
+                await self._intake.flush()  # so that the driver hears of everything before it is closed
 
     async def _hand_on(self, report: Report, thinner: Thinner | None, safe: Callable[[], None] | None) -> None:
         if thinner is None or not isinstance(report.record, Position):

@@ -45,6 +45,9 @@ class ScriptedDevice:
             raise KeyError(name)
         if args.get("no"):
             raise DeviceRefusedError("not now")
+        if "nonsense" in args:
+            nonsense: Answer = args["nonsense"]
+            return nonsense
         return Answer({"name": name})
 
 

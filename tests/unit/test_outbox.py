@@ -21,7 +21,7 @@ from edge.store import Store
 from protocol import codec
 from protocol.clock import ManualClock, SystemClock
 from protocol.errors import StoreUnavailableError
-from protocol.messages import Ack, Event, EventState, Position, Reading, Receipt, Record, Refusal, Severity
+from protocol.messages import MAX_MESSAGE_BYTES, Ack, Event, EventState, Position, Reading, Receipt, Record, Refusal, Severity
 
 AT = datetime(2026, 11, 24, 8, tzinfo=UTC)
 ROOMY = Limits(max_bytes=1 << 30, max_age_s=86_400, batch_records=7, batch_bytes=100_000)
@@ -162,6 +162,21 @@ async def test_a_record_that_fits_into_no_message_is_put_aside_and_counted(tmp_p
         await outbox.append([reading(1), huge, reading(2)])
         assert await take_all(outbox) == [1, 2]
         assert (await outbox.status()).quarantined == 1
+
+
+async def test_a_picture_that_fits_into_no_message_is_put_aside_and_its_record_leaves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with opened(tmp_path) as outbox:
+        await outbox.append([event(1, (b"\xff" * (MAX_MESSAGE_BYTES + 1), b"small"))])
+        assert (await outbox.status()).quarantined == 1
+        batch = await outbox.take(Lane.LIVE)
+        assert batch.images == (sha256(b"small").hexdigest(),)
+        assert await outbox.bytes_used() < 1_000
+    assert capsys.readouterr().out.count("image_quarantined") == 1
+    check = apsw.Connection(str(tmp_path / "o.db"))
+    assert check.execute("SELECT kind, length(payload) FROM quarantine").fetchall() == [("image", MAX_MESSAGE_BYTES)]
+    check.close()
 
 
 async def test_what_is_fresh_does_not_wait_behind_a_backlog(tmp_path: Path) -> None:

@@ -172,6 +172,63 @@ async def _fail() -> None:
     raise OSError
 
 
+async def test_a_cancellation_that_nobody_asked_for_is_a_failure_like_any_other(tmp_path: Path) -> None:
+    async def given_up() -> AsyncIterator[Item]:
+        answer: asyncio.Future[Item] = asyncio.get_running_loop().create_future()
+        answer.cancel()  # as a library does with what waits on a connection that it drops
+        yield await answer
+
+    script = Script([given_up, says(reading(1))])
+    async with running(tmp_path, a=script) as box:
+        await box.until(lambda: script.opened == 2 and box.status("a") is DeviceState.OK)
+
+
+async def test_what_a_device_says_is_closed_before_the_device(tmp_path: Path) -> None:
+    closings: list[int] = []
+    script = Script([])
+
+    async def act() -> AsyncIterator[Item]:
+        try:
+            yield Raw("no bytes")  # type: ignore[arg-type] # so that whoever listens fails, not the device
+        finally:
+            await asyncio.sleep(0)
+            closings.append(script.closed)
+
+    script.acts = [act, silence]
+    async with running(tmp_path, a=script) as box:
+        await box.until(lambda: script.opened == 2)
+        assert closings == [0]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Reading(device="a", at=NOW, values={"n": float("nan")}),
+        Reading(device="no level", at=NOW, values={"n": 1.0}),
+        Reading(device="a", at=NOW.replace(tzinfo=None), values={"n": 1.0}),
+        Reading(device="a", at=NOW, values={"n": object()}),  # type: ignore[dict-item]
+        Reading(device="a", at=NOW, values={"n": "\ud800"}),
+        "no record at all",
+    ],
+)
+async def test_nonsense_from_a_driver_is_put_aside_and_nothing_else_suffers(
+    tmp_path: Path, record: Record, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running(tmp_path, a=Script([says(reading(1), Report(record), reading(2))])) as box:
+        assert len(await box.records(2)) == 2
+        status = await box.outbox.status()
+        assert (status.records, status.quarantined) == (2, 1)
+        assert box.status("a") is DeviceState.OK
+        assert capsys.readouterr().out.count("record_quarantined") == 1
+
+
+async def test_nonsense_in_answer_to_a_command_is_a_refusal(tmp_path: Path) -> None:
+    async with running(tmp_path, a=Script([says(reading(1))])) as box:
+        await box.records(1)
+        with pytest.raises(DeviceRefusedError, match="int"):
+            await box.supervisor.obey("a", "shout", {"nonsense": 7})
+
+
 async def test_a_device_may_be_unwell_without_being_lost(tmp_path: Path) -> None:
     script = Script([says(Health(DeviceState.DEGRADED, "dirty lens"), reading(1))])
     async with running(tmp_path, a=script) as box:
