@@ -22,17 +22,17 @@ class SeriesType(StrEnum):
 
 
 class Series(NamedTuple):
-    """A known series. `accepts` is the Python type whose values are stored as they are."""
+    """A known series. `accepts` is the Python type whose values are numbers as they are; of a text nothing is."""
 
     id: int
     kind: SeriesType
-    accepts: type[Scalar]
+    accepts: type[float] | None
 
 
-_ACCEPTS: Final[dict[SeriesType, type[Scalar]]] = {
+_ACCEPTS: Final[dict[SeriesType, type[float] | None]] = {
     SeriesType.NUMBER: float,
     SeriesType.FLAG: bool,
-    SeriesType.TEXT: str,
+    SeriesType.TEXT: None,
 }
 
 
@@ -71,7 +71,7 @@ class Catalogue:
     """
 
     def __init__(self, known: Iterable[tuple[SeriesKey, int, SeriesType]] = ()) -> None:
-        self._devices: dict[tuple[str, str], dict[str, Series]] = {}
+        self._gateways: dict[str, dict[str, dict[str, Series]]] = {}
         self._keys: dict[int, SeriesKey] = {}
         self.next_id = 0
         for key, number, kind in known:
@@ -82,15 +82,19 @@ class Catalogue:
 
     def __iter__(self) -> Iterator[tuple[SeriesKey, Series]]:
         for key in list(self._keys.values()):
-            yield key, self._devices[key.gateway, key.device][key.name]
+            yield key, self._gateways[key.gateway][key.device][key.name]
+
+    def of_gateway(self, gateway: str) -> dict[str, dict[str, Series]]:
+        """Return the gateway's devices, and of each its series by name: the living table, to be read only."""
+        return self._gateways.setdefault(gateway, {})
 
     def of_device(self, gateway: str, device: str) -> dict[str, Series]:
         """Return the device's series by name: the living table, to be read only."""
-        return self._devices.setdefault((gateway, device), {})
+        return self.of_gateway(gateway).setdefault(device, {})
 
     def find(self, key: SeriesKey) -> Series | None:
         """Return the series, or None when nothing was ever stored under this key."""
-        return self._devices.get((key.gateway, key.device), {}).get(key.name)
+        return self._gateways.get(key.gateway, {}).get(key.device, {}).get(key.name)
 
     def decide(self, key: SeriesKey, value: Scalar) -> Series:
         """Enter a new series; this value decides its type."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import nan
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -42,14 +42,17 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(slots=True)
 class Rows:
-    """What a commit stores. Row i of the readings has `series[i]`, `numbers[i]` and so on; texts are sparse."""
+    """What a commit stores. Row i of the readings has `series[i]`, `numbers[i]` and so on; texts are sparse.
+
+    A table without rows is None.
+    """
 
     series: Integers
     at_us: Integers
     numbers: npt.NDArray[np.float64]
     texts: dict[int, str]
-    readings: pa.Table
-    positions: pa.Table
+    readings: pa.Table | None
+    positions: pa.Table | None
     clashes: list[Clash]
 
 
@@ -65,6 +68,19 @@ def rows_of(arrivals: Sequence[Arrival], catalogue: Catalogue, first_batch: int)
     New series are entered into the catalogue.
     """
     return _Layout(catalogue).laid_out(arrivals, first_batch)
+
+
+class _Stamps(NamedTuple):
+    """Of records or rows: the device's time, the hub's, and the place of the batch that they came in."""
+
+    at_us: Integers
+    received_us: Integers
+    origin: Integers
+
+    def of(self, places: Sequence[int]) -> "_Stamps":
+        """Spread them to the rows that stem from the records at these places."""
+        wanted = np.array(places, np.int64)
+        return _Stamps(self.at_us[wanted], self.received_us[wanted], self.origin[wanted])
 
 
 @dataclass(slots=True)
@@ -87,44 +103,51 @@ class _Layout:
             self._take(arrival, start, outside)
             start += len(arrival.batch.records)
         sizes = [len(arrival.batch.records) for arrival in arrivals]
-        received = np.repeat(microseconds(arrival.received_at for arrival in arrivals), sizes)
-        batch = np.repeat(np.arange(first_batch, first_batch + len(arrivals)), sizes)
-        gateways: pa.Array[Any] = pa.array([arrival.batch.gateway for arrival in arrivals], pa.string())
-        gateway = np.repeat(np.arange(len(arrivals)), sizes)
-
-        places = np.array(self.places, np.int64)
+        received_us = microseconds(arrival.received_at for arrival in arrivals)
+        stamps = _Stamps(at_us, np.repeat(received_us, sizes), np.repeat(np.arange(len(arrivals)), sizes))
         series, numbers = np.array(self.series, np.int64), np.array(self.numbers, np.float64)
-        readings = pa.table(
+        own = stamps.of(self.places)
+        readings = self._readings(series, numbers, own, first_batch) if self.series else None
+        positions = self._positions(arrivals, stamps, first_batch) if self.positions else None
+        return Rows(series, own.at_us, numbers, self.texts, readings, positions, self.clashes)
+
+    def _readings(
+        self, series: Integers, numbers: npt.NDArray[np.float64], stamps: _Stamps, first_batch: int
+    ) -> pa.Table:
+        return pa.table(
             {
-                "series": pa.array(series),
-                "instant": _times(at_us[places]),
+                "series": series,
+                "instant": _times(stamps.at_us),
                 "number": _numbers(numbers, self.texts),
-                "text": _sparse(self.texts, len(places)),
-                "received": _times(received[places]),
-                "batch": pa.array(batch[places]),
-                "extra": _sparse(_of_rows(self.extras, self.places), len(places)),
+                "text": _sparse(self.texts, len(series)),
+                "received": _times(stamps.received_us),
+                "batch": first_batch + stamps.origin,
+                "extra": _sparse(_of_rows(self.extras, self.places), len(series)),
             }
         )
-        held = np.array(self.position_places, np.int64)
-        positions = pa.table(
+
+    def _positions(self, arrivals: Sequence[Arrival], all_stamps: _Stamps, first_batch: int) -> pa.Table:
+        stamps = all_stamps.of(self.position_places)
+        gateways: pa.Array[Any] = pa.array([arrival.batch.gateway for arrival in arrivals], pa.string())
+        return pa.table(
             {
-                "gateway": gateways.take(gateway[held]),
+                "gateway": gateways.take(stamps.origin),
                 "device": pa.array([position.device for position in self.positions], pa.string()),
-                "instant": _times(at_us[held]),
+                "instant": _times(stamps.at_us),
                 **{
                     name: pa.array([getattr(position, name) for position in self.positions], kind)
                     for name, kind in POSITION_FIELDS.items()
                 },
-                "received": _times(received[held]),
-                "batch": pa.array(batch[held]),
-                "extra": _sparse(_of_rows(self.extras, self.position_places), len(held)),
+                "received": _times(stamps.received_us),
+                "batch": first_batch + stamps.origin,
+                "extra": _sparse(_of_rows(self.extras, self.position_places), len(self.positions)),
             }
         )
-        return Rows(series, at_us[places], numbers, self.texts, readings, positions, self.clashes)
 
     def _take(self, arrival: Arrival, start: int, outside: frozenset[int]) -> None:
         """Append the rows of one batch; `start` is the place of its first record among all records."""
         gateway, catalogue = arrival.batch.gateway, self.catalogue
+        devices = catalogue.of_gateway(gateway)
         series, numbers, places = self.series.append, self.numbers.append, self.places.append
         for place, record in enumerate(arrival.batch.records, start):
             if outside and place in outside:
@@ -132,12 +155,12 @@ class _Layout:
                     self.clashes.append(out_of_bounds(arrival, place - start))
                 continue
             if type(record) is Reading:
-                names = catalogue.of_device(gateway, record.device)
+                names = devices.get(record.device) or catalogue.of_device(gateway, record.device)
                 for name, value in record.values.items():
                     known = names.get(name)
-                    if known is not None and type(value) is known.accepts and known.accepts is not str:
+                    if known is not None and type(value) is known.accepts:
                         series(known.id)
-                        numbers(value)  # type: ignore[arg-type]  # a float or a flag, just compared
+                        numbers(value)
                         places(place)
                     else:
                         self._take_unusual(arrival, start, place, name)

@@ -48,9 +48,8 @@ def newest(cursor: duckdb.DuckDBPyConnection) -> tuple[Newest, int]:
     return found, mark if last is None else max(mark, last)
 
 
-def known_batches(cursor: duckdb.DuckDBPyConnection, offered: pa.Table) -> set[BatchKey]:
-    """Return which of the offered batches (gateway, epoch, id) are stored."""
-    cursor.register("offered", offered)
+def known_batches(cursor: duckdb.DuckDBPyConnection) -> set[BatchKey]:
+    """Return which of the batches in the table `offered` (gateway, epoch, id) are stored."""
     # What is offered is cast, not what is stored: a bare column lets its row groups be ruled out by their bounds.
     query = """
         SELECT gateway, epoch, id FROM batch

@@ -28,6 +28,7 @@ from hub.telemetry.contract import (
     StoredPosition,
 )
 from hub.telemetry.duckdb_file import DuckDBFile, Limits, translated
+from hub.telemetry.duckdb_writing import Writer
 from hub.telemetry.retention import deadlines
 from protocol.errors import StoreUnavailableError
 
@@ -48,7 +49,7 @@ class DuckDBStore:
         self._file = DuckDBFile(path, limits)
         self._writing = ThreadPoolExecutor(1, "telemetry-write")
         self._reading = ThreadPoolExecutor(READERS, "telemetry-read")
-        self._writer = self._file.cursor()
+        self._writer = Writer(self._file.cursor())
         self._load()
 
     @classmethod
@@ -115,12 +116,13 @@ class DuckDBStore:
             self._file.close()
 
     def _load(self) -> None:
-        self._catalogue = Catalogue(reading.series(self._writer))
-        self._newest, self._last_batch = reading.newest(self._writer)
+        self._catalogue = Catalogue(reading.series(self._writer.connection))
+        self._newest, self._last_batch = reading.newest(self._writer.connection)
         self._in_doubt = False
 
     def _commit(self, arrivals: Sequence[Arrival]) -> Committed:
-        known = reading.known_batches(self._writer, writing.identities(arrivals, 0))
+        self._writer.put("offered", writing.identities(arrivals, 0))
+        known = reading.known_batches(self._writer.connection)
         fresh, duplicates = told_apart(arrivals, known)
         clashes = self._store(fresh) if fresh else []
         clashes.extend(clash for arrival in duplicates for clash in self._catalogue.clashes(arrival))
@@ -146,11 +148,11 @@ class DuckDBStore:
             writing.snapshot(writer, self._newest, self._last_batch)
 
     @contextmanager
-    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _transaction(self) -> Iterator[Writer]:
         with translated():
-            self._writer.begin()
+            self._writer.connection.begin()
             yield self._writer
-            self._writer.commit()
+            self._writer.connection.commit()
 
     async def _write(self, act: Callable[[], Result]) -> Result:
         return await self._in(self._writing, lambda: self._certain(act))
@@ -166,12 +168,12 @@ class DuckDBStore:
 
     def _recover(self) -> None:
         try:
-            self._writer.close()
-            self._writer = self._file.cursor()
+            self._writer.connection.close()
+            self._writer = Writer(self._file.cursor())
             self._load()
         except StoreUnavailableError:
             self._file.reopen()
-            self._writer = self._file.cursor()
+            self._writer = Writer(self._file.cursor())
             self._load()
 
     async def _read(self, ask: Callable[[duckdb.DuckDBPyConnection], Result]) -> Result:

@@ -30,29 +30,65 @@ def identities(arrivals: Sequence[Arrival], first_number: int) -> pa.Table:
     )
 
 
-def insert(
-    writer: duckdb.DuckDBPyConnection, batches: pa.Table, decided: Sequence[tuple[SeriesKey, Series]], rows: Rows
-) -> None:
+class Writer:
+    """A connection whose statements take in Arrow tables, for one thread.
+
+    To register a table costs DuckDB as much as to insert a few hundred rows of it. So each name is registered once, and
+    stands for the table that was put there last. After an error use a new one: a rollback may have taken names with it.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self._put: dict[str, _Put] = {}
+
+    def put(self, name: str, rows: pa.Table) -> None:
+        """Let `name` stand for these rows in the statements that follow."""
+        if name in self._put:
+            self._put[name].rows = rows
+        else:
+            put = self._put[name] = _Put(rows)
+            self.connection.register(name, put)
+
+    def append(self, table: str, rows: pa.Table, columns: str = "*") -> None:
+        """Append rows to a table; `columns` makes its columns of theirs."""
+        self.put(f"new_{table}", rows)
+        self.connection.execute(f"INSERT INTO {table} SELECT {columns} FROM new_{table}")  # noqa: S608 - our own names
+
+
+class _Put:
+    """What DuckDB asks for the rows of a name, by the Arrow C stream interface, each time that a statement runs."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        self.rows = rows
+
+    def __arrow_c_schema__(self) -> object:
+        return self.rows.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.rows.__arrow_c_stream__(requested_schema)  # type: ignore[no-untyped-call]  # not in its stubs
+
+
+def insert(writer: Writer, batches: pa.Table, decided: Sequence[tuple[SeriesKey, Series]], rows: Rows) -> None:
     """Append batches, the series that they were the first to have, and their rows."""
-    _append(writer, "batch", batches, "number, gateway, epoch::UUID, id::UUID, received")
+    writer.append("batch", batches, "number, gateway, epoch::UUID, id::UUID, received")
     if decided:
         keys = {name: [getattr(key, name) for key, _ in decided] for name in SeriesKey._fields}
         entries = pa.table(
             {"id": [series.id for _, series in decided], **keys} | {"type": [str(s.kind) for _, s in decided]}
         )
-        _append(writer, "series", entries)
-    if rows.readings.num_rows:
-        _append(writer, "reading", rows.readings)
-    if rows.positions.num_rows:
-        _append(writer, "position", rows.positions)
+        writer.append("series", entries)
+    if rows.readings is not None:
+        writer.append("reading", rows.readings)
+    if rows.positions is not None:
+        writer.append("position", rows.positions)
 
 
-def snapshot(writer: duckdb.DuckDBPyConnection, newest: Newest, last_batch: int) -> None:
+def snapshot(writer: Writer, newest: Newest, last_batch: int) -> None:
     """Keep the newest values, so that opening the file need not read older rows."""
-    writer.execute("DELETE FROM newest")
-    writer.execute("DELETE FROM mark")
-    _append(writer, "newest", newest.table())
-    writer.execute("INSERT INTO mark VALUES (?)", [last_batch])
+    writer.connection.execute("DELETE FROM newest")
+    writer.connection.execute("DELETE FROM mark")
+    writer.append("newest", newest.table())
+    writer.connection.execute("INSERT INTO mark VALUES (?)", [last_batch])
 
 
 def delete_old(cursor: duckdb.DuckDBPyConnection, deadlines: Deadlines, retention: Retention, now: datetime) -> int:
@@ -72,9 +108,3 @@ def delete_old(cursor: duckdb.DuckDBPyConnection, deadlines: Deadlines, retentio
     cursor.execute("DELETE FROM batch WHERE received < ?", [plain(now - retention.batches)]).fetchall()
     gone: int = readings[0][0] + positions[0][0]
     return gone
-
-
-def _append(writer: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, columns: str = "*") -> None:
-    writer.register("arriving", rows)
-    writer.execute(f"INSERT INTO {table} SELECT {columns} FROM arriving")  # noqa: S608 - the names of our own tables
-    writer.unregister("arriving")
