@@ -9,7 +9,12 @@ import typer
 
 from diwang import edge_commands, hub_commands
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Diwang (地网): edge gateway and device hub.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a plain trace shows no values, and so no secrets
+    help="Diwang (地网): edge gateway and device hub.",
+)
 app.add_typer(edge_commands.app, name="edge")
 app.add_typer(hub_commands.app, name="hub")
 
