@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.alerts import repository
 from hub.alerts.lifecycle import Act, Alert, AlertState
 from hub.alerts.model import AlertRow
-from hub.alerts.telling import notice_of, tell_act
+from hub.alerts.telling import Telling, notice_of
 from hub.organisation import repository as organisation
 from hub.stream.stream import Stream
 from hub.tasks.opening import open_for_alert
+from hub.words.catalogue import described
 from protocol.clock import Clock
 
 RECORDED: Final = "camera."
@@ -63,7 +64,9 @@ async def act_on(
     if ordered.act is Act.DISPATCH:
         await _send(session, clock, stream, alert, work or WorkOrder())
     actor = ordered.actor or ordered.key
-    await tell_act(session, clock, stream, alert, act=ordered.act.value, actor=actor, reason=ordered.reason)
+    telling = Telling(clock, stream)
+    telling.act(alert, ordered.act.value, actor=actor, reason=ordered.reason)
+    await telling.write(session)
 
 
 async def standing(session: AsyncSession, alert: AlertRow) -> Alert:
@@ -84,9 +87,9 @@ async def _send(session: AsyncSession, clock: Clock, stream: Stream, alert: Aler
         session,
         clock,
         stream,
-        await notice_of(session, alert),
+        notice_of(alert),
         officer,
         kind=work.kind,
-        title=alert.summary[:300],
+        title=described(alert.type, alert.summary)[:300],
         due=work.due,
     )

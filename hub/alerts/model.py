@@ -13,7 +13,8 @@ class AlertRow(Base):
     """One condition that people must know of. At most one alert per key is open.
 
     `began_at` is when the condition began by the device's time, `condition_ended_at` when it was over; that closes
-    nothing: a person closes. `times_seen` counts its anomalies that were not withdrawn.
+    nothing: a person closes. `times_seen` counts its anomalies that were not withdrawn. `summary` is the measure of the
+    gravest ("148 m"), without words, so it may be empty.
     """
 
     __tablename__ = "alert"

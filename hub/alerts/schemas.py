@@ -13,6 +13,7 @@ from hub.anomalies.model import Anomaly
 from hub.anomalies.schemas import AnomalyOut
 from hub.api.times import Instant
 from hub.api.values import Line
+from hub.words.catalogue import described
 from protocol.messages import Severity
 
 Reason = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
@@ -44,7 +45,10 @@ class DispatchIn(ActIn):
 
 
 class AlertOut(BaseModel):
-    """An alert. `at` is when its condition began, by the device's time; `ended_at` when that was over."""
+    """An alert. `at` is when its condition began, by the device's time; `ended_at` when that was over.
+
+    `summary` says it in English, `measure` is the quantity in it ("148 m"), empty where there is none.
+    """
 
     id: UUID
     key: str
@@ -57,6 +61,7 @@ class AlertOut(BaseModel):
     grid: str | None
     officer: UUID | None
     summary: str
+    measure: str
     at: datetime
     raised_at: datetime
     last_seen_at: datetime
@@ -111,7 +116,8 @@ def _fields(row: AlertRow, tasks: Sequence[UUID]) -> dict[str, Any]:
         "subject": row.subject_id,
         "grid": row.grid_id,
         "officer": row.officer_id,
-        "summary": row.summary,
+        "summary": described(row.type, row.summary, "en"),
+        "measure": row.summary,
         "at": row.began_at,
         "raised_at": row.raised_at,
         "last_seen_at": row.last_seen_at,

@@ -29,7 +29,7 @@ class DeviceEvents:
             began_us=at_us,
             decided_us=at_us,
             ended_us=at_us if event.state in _OVER else None,
-            summary=event.type if event.score is None else f"{event.type} ({event.score:.0%})",
+            summary="" if event.score is None else f"{event.score * 100:.0f} %",
             data=data,
         )
 

@@ -17,7 +17,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     """One anomaly of one device, in device time (microseconds since 1970-01-01 UTC).
 
     The same finding comes again with `ended_us` set when its condition ends. `decided_us` is the time of the fix that
-    settled that it is one.
+    settled that it is one. `summary` is its measure, which needs no language ("148 m"), empty where there is none.
     """
 
     type: str

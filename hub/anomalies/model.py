@@ -15,7 +15,8 @@ class Anomaly(Base):
 
     `id` follows from what was found (rule, gateway, device, when it began), so that finding it again, live or in a late
     backlog, changes nothing. `key` names the condition and so the alert. `decided_at` is the device time that settled
-    it, `detected_at` when the hub saw that. `withdrawn_at` is set when late data showed that it never was.
+    it, `detected_at` when the hub saw that. `withdrawn_at` is set when late data showed that it never was. `summary` is
+    its measure ("148 m"), without words, so it may be empty.
     """
 
     __tablename__ = "anomaly"

@@ -92,7 +92,7 @@ class MovedDevice:
             severity=self._severity,
             began_us=began_us,
             decided_us=fix.at_us,
-            summary=f"{away:.0f} m from its registered site",
+            summary=f"{away:,.0f} m",
             data={"metres": round(away, 1), "latitude": fix.latitude, "longitude": fix.longitude},
         )
         return state.open

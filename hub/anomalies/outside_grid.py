@@ -52,7 +52,7 @@ class OutsideGrid:
             severity=self._severity,
             began_us=state.run_began_us,
             decided_us=fix.at_us,
-            summary=f"{away:.0f} m outside the assigned grid",
+            summary=f"{away:,.0f} m",
             data={"metres": round(away, 1), "latitude": fix.latitude, "longitude": fix.longitude},
         )
         return (state.open,)

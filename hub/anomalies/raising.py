@@ -1,22 +1,26 @@
 """From an anomaly to the one alert of its condition: raised, counted up, made worse, ended. Only people close it."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.alerts import repository
 from hub.alerts.model import AlertRow
-from hub.alerts.telling import HUB, notice_of, tell, tell_act
+from hub.alerts.standing import Standing
+from hub.alerts.telling import HUB, Telling, notice_of
 from hub.anomalies.model import Anomaly
 from hub.anomalies.settings import DEVICE_SILENT, GATEWAY_OFFLINE, AnomaliesSettings
 from hub.notifications.contract import Occasion
-from hub.notifications.notifying import notify
 from hub.organisation.model import Officer
 from hub.stream.stream import Stream
 from hub.tasks.opening import open_for_alert
+from hub.words.catalogue import described
 from protocol.clock import Clock
 from protocol.messages import SEVERITIES, Severity
 
+_LATE_DATA: Final = "迟到数据"
 _TO_MEND: Final = (DEVICE_SILENT, GATEWAY_OFFLINE)
 
 
@@ -29,68 +33,50 @@ class Raising:
         self._alerting = settings.alerting
         self._seen_by_devices = settings.event_prefixes
 
-    async def follow(self, session: AsyncSession, anomaly: Anomaly) -> None:
-        """Let alerts reflect an anomaly that is new or changed, or was withdrawn."""
-        if _rank(anomaly.severity) < _rank(self._alerting.alert_from):
+    async def follow(self, session: AsyncSession, anomalies: Sequence[Anomaly]) -> None:
+        """Let alerts reflect anomalies that are new or changed, or were withdrawn, in this order."""
+        grave = [each for each in anomalies if _rank(each.severity) >= _rank(self._alerting.alert_from)]
+        if not grave:
             return
-        counting = await repository.counting(session, anomaly.id)
-        if anomaly.withdrawn_at is not None:
-            for alert in counting:
-                await self._reflect(session, alert, anomaly)
-        elif any(alert.closed_at is None for alert in counting):
-            for alert in counting:
-                if alert.closed_at is None:
-                    await self._reflect(session, alert, anomaly)
-        elif not counting:
-            await self._count(session, anomaly)
-
-    async def _count(self, session: AsyncSession, anomaly: Anomaly) -> None:
-        alert = await repository.open_with_key(session, anomaly.key)
-        if alert is None and await repository.raise_new(session, self._raised(anomaly)):
-            alert = await repository.open_with_key(session, anomaly.key)
-            assert alert is not None  # noqa: S101 - this transaction inserted it
-            await repository.count(session, alert.id, anomaly.id)
-            await tell_act(session, self._clock, self._stream, alert, act="raise", actor=HUB)
-            await notify(session, await notice_of(session, alert), Occasion.RAISED, self._clock)
+        known = await repository.concerned(session, grave)
+        uncounted = [each for each in grave if each.withdrawn_at is None and each.id not in known.counting]
+        raising = await self._raise(session, known.open, uncounted)
+        await repository.count(session, [(known.open[each.key], each) for each in uncounted])
+        reflecting = {
+            each.id: _reflecting(each, known.counting[each.id]) for each in grave if each.id in known.counting
+        }
+        # An anomaly that is only counted adds to what its alert says; where one changed, all are counted anew.
+        changed = {alert.id for alerts in reflecting.values() for alert in alerts}
+        anew = await repository.standings(session, changed) if changed else {}
+        reflecting |= {each.id: [known.open[each.key]] for each in uncounted}
+        following = Following(Telling(self._clock, self._stream), self._clock)
+        for each in grave:
+            for alert in reflecting.get(each.id, ()):
+                if raising.get(alert.id) == each.id:
+                    following.begin(alert)
+                elif alert.id in anew:
+                    following.reflect(alert, each, anew[alert.id])
+                else:
+                    following.reflect(alert, each, Standing.of(alert).with_one_more(each.began_at, each.ended_at))
+        await following.telling.write(session)
+        for alert in following.graver.values():
             await self._open_task(session, alert)
-            return
-        alert = alert or await repository.open_with_key(session, anomaly.key)
-        assert alert is not None  # noqa: S101 - another transaction inserted it, and its commit was waited for
-        await repository.count(session, alert.id, anomaly.id)
-        await self._reflect(session, alert, anomaly)
 
-    async def _reflect(self, session: AsyncSession, alert: AlertRow, changed: Anomaly) -> None:
-        """Make an alert say what its anomalies say now. Its severity only rises."""
-        standing = await repository.standing(session, alert.id)
-        ended_before = alert.condition_ended_at is not None
-        alert.times_seen = standing.number
-        alert.version += 1
-        alert.began_at = standing.began_at or alert.began_at
-        alert.last_seen_at = standing.last_seen_at or alert.last_seen_at
-        ended_at = alert.last_seen_at if standing.number else self._clock.now()
-        alert.condition_ended_at = ended_at if standing.over else None
-        worse = changed.withdrawn_at is None and _rank(changed.severity) > _rank(alert.severity)
-        if worse:
-            alert.severity = changed.severity
-            alert.summary = changed.summary
-        if alert.closed_at is not None or not (worse or changed.withdrawn_at):
-            await tell(session, self._stream, alert)
-        else:
-            await self._tell_change(session, alert, changed)
-        if alert.closed_at is not None:
-            return
-        if worse:
-            await notify(session, await notice_of(session, alert), Occasion.WORSE, self._clock)
-            await self._open_task(session, alert)
-        if standing.over and not ended_before:
-            await notify(session, await notice_of(session, alert), Occasion.ENDED, self._clock)
+    async def _raise(
+        self, session: AsyncSession, opened: dict[str, AlertRow], uncounted: Sequence[Anomaly]
+    ) -> dict[UUID, UUID]:
+        """Raise an alert for each condition that has none, and add it to `opened`; return what raised which alert."""
+        first: dict[str, Anomaly] = {}
+        for anomaly in uncounted:
+            if anomaly.key not in opened:
+                first.setdefault(anomaly.key, anomaly)
+        rows = {key: self._raised(anomaly) for key, anomaly in first.items()}
+        if rows:
+            opened |= await repository.raise_new(session, list(rows.values()))
+        # Another transaction may have raised one meanwhile: then that is the one, and its commit was waited for.
+        return {opened[key].id: first[key].id for key, row in rows.items() if opened[key].id == row["id"]}
 
-    async def _tell_change(self, session: AsyncSession, alert: AlertRow, changed: Anomaly) -> None:
-        act = "withdraw" if changed.withdrawn_at is not None else "worsen"
-        reason = f"late data: {changed.summary}" if changed.withdrawn_at is not None else changed.summary
-        await tell_act(session, self._clock, self._stream, alert, act=act, actor=HUB, reason=reason)
-
-    def _raised(self, anomaly: Anomaly) -> dict[str, object]:
+    def _raised(self, anomaly: Anomaly) -> dict[str, Any]:
         return {
             "id": self._clock.new_id(),
             "key": anomaly.key,
@@ -121,12 +107,61 @@ class Raising:
             session,
             self._clock,
             self._stream,
-            await notice_of(session, alert),
+            notice_of(alert),
             officer,
             kind=task_kind(alert.type),
-            title=alert.summary[:300],
+            title=described(alert.type, alert.summary)[:300],
             due=None,
         )
+
+
+class Following:
+    """Alerts that follow anomalies one after the other, in memory, and what there is to tell of that.
+
+    `graver` holds the alerts that are new or became worse: they may ask for a task.
+    """
+
+    def __init__(self, telling: Telling, clock: Clock) -> None:
+        self.telling = telling
+        self.graver: dict[UUID, AlertRow] = {}
+        self._clock = clock
+
+    def begin(self, alert: AlertRow) -> None:
+        """Take an alert that an anomaly has just raised."""
+        self.telling.act(alert, "raise", actor=HUB)
+        self.telling.notify(alert, Occasion.RAISED)
+        self.graver[alert.id] = alert
+
+    def reflect(self, alert: AlertRow, changed: Anomaly, standing: Standing) -> None:
+        """Make an alert say what its anomalies say now. Its severity only rises."""
+        ended_before = alert.condition_ended_at is not None
+        alert.times_seen = standing.number
+        alert.version += 1
+        alert.began_at = standing.began_at or alert.began_at
+        alert.last_seen_at = standing.last_seen_at or alert.last_seen_at
+        ended_at = alert.last_seen_at if standing.number else self._clock.now()
+        alert.condition_ended_at = ended_at if standing.over else None
+        worse = changed.withdrawn_at is None and _rank(changed.severity) > _rank(alert.severity)
+        if worse:
+            alert.severity = changed.severity
+            alert.summary = changed.summary
+        self.telling.show(alert)
+        if alert.closed_at is not None:
+            return
+        if changed.withdrawn_at is not None:
+            reason = f"{_LATE_DATA}: {described(changed.type, changed.summary)}"
+            self.telling.act(alert, "withdraw", actor=HUB, reason=reason)
+        elif worse:
+            self.telling.act(alert, "worsen", actor=HUB, reason=changed.summary)
+            self.telling.notify(alert, Occasion.WORSE)
+            self.graver[alert.id] = alert
+        if standing.over and not ended_before:
+            self.telling.notify(alert, Occasion.ENDED)
+
+
+def _reflecting(anomaly: Anomaly, counting: Sequence[AlertRow]) -> Sequence[AlertRow]:
+    """Return which of the alerts that count an anomaly reflect it: ended ones only that it was withdrawn."""
+    return counting if anomaly.withdrawn_at is not None else [each for each in counting if each.closed_at is None]
 
 
 def task_kind(alert_type: str) -> str:

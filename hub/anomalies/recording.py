@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.anomalies import repository
 from hub.anomalies.camera_events import merged
 from hub.anomalies.finding import Finding, identity, instant, microseconds
-from hub.anomalies.linking import linked
+from hub.anomalies.linking import Links, Place, linked
 from hub.anomalies.model import Anomaly
 from hub.anomalies.raising import Raising
 from hub.anomalies.settings import TYPES
@@ -19,6 +19,7 @@ from hub.grids.live import LiveGrids
 from hub.metrics import ANOMALIES
 from hub.stream.stream import Stream
 from hub.subjects import archive
+from hub.words.catalogue import described
 from protocol.clock import Clock
 from protocol.messages import Severity
 
@@ -42,6 +43,11 @@ class Found:
         """The id of the anomaly."""
         return identity(self.finding.type, self.gateway, self.device, self.event or self.finding.began_us)
 
+    @property
+    def place(self) -> Place:
+        """Where and when it began."""
+        return Place(self.gateway, self.device, instant(self.finding.began_us))
+
 
 class Recording:
     """Keeps anomalies, and lets archives, alerts and the stream follow. The caller commits."""
@@ -54,45 +60,44 @@ class Recording:
 
     async def record(self, session: AsyncSession, founds: Iterable[Found]) -> None:
         """Write findings down, in their order; one that says nothing new changes nothing."""
-        ordered = list(founds)
-        known = await repository.by_id(session, {found.id for found in ordered})
+        ordered = [(found.id, found) for found in founds]
+        if not ordered:
+            return
+        known = await repository.by_id(session, {anomaly_id for anomaly_id, _ in ordered})
+        places = [found.place for anomaly_id, found in ordered if anomaly_id not in known]
+        links = await linked(session, self._grids, places)
         fresh: dict[UUID, Anomaly] = {}
         changed: dict[UUID, Anomaly] = {}
-        for found in ordered:
-            row = known.get(found.id)
+        for anomaly_id, found in ordered:
+            row = known.get(anomaly_id)
             if row is None:
-                row = known[found.id] = fresh[found.id] = await self._new(session, found)
-                session.add(row)
+                row = self._new(anomaly_id, found, links[found.place])
+                known[anomaly_id] = fresh[anomaly_id] = row
             elif not _update(row, found):
                 continue
-            changed[found.id] = row
-        await session.flush()
-        for anomaly_id in sorted(changed, key=lambda each: (changed[each].key, changed[each].began_at, each)):
-            await self._follow(session, changed[anomaly_id], fresh=anomaly_id in fresh)
+            changed[anomaly_id] = row
+        session.add_all(fresh[anomaly_id] for anomaly_id in sorted(fresh))
+        rows = sorted(changed.values(), key=lambda row: (row.key, row.began_at, row.id))
+        for row in fresh.values():
+            ANOMALIES.labels(row.type if row.type in _COUNTED else "other").inc()
+        archived = [_entry(row, "anomaly.found", "发现异常") for row in rows if row.id in fresh]
+        await self._follow(session, rows, archived)
 
     async def end(self, session: AsyncSession, row: Anomaly, at: datetime) -> None:
         """End an anomaly that lasts."""
         row.ended_at = at
-        await session.flush()
-        await self._follow(session, row, fresh=False)
+        await self._follow(session, [row])
 
     async def withdraw(self, session: AsyncSession, rows: Sequence[Anomaly]) -> None:
         """Take anomalies back that late data has shown never to have been."""
         for row in rows:
             row.withdrawn_at = self._clock.now()
-        await session.flush()
-        for row in rows:
-            if row.subject_id is not None:
-                await self._archive(session, row, row.subject_id, "anomaly.withdrawn", "异常已撤回")
-            await self._show(session, row)
-            await self._raising.follow(session, row)
+        await self._follow(session, rows, [_entry(row, "anomaly.withdrawn", "异常已撤回") for row in rows])
 
-    async def _new(self, session: AsyncSession, found: Found) -> Anomaly:
+    def _new(self, anomaly_id: UUID, found: Found, links: Links) -> Anomaly:
         finding = found.finding
-        began_at = instant(finding.began_us)
-        links = await linked(session, self._grids, found.gateway, found.device, began_at)
         return Anomaly(
-            id=found.id,
+            id=anomaly_id,
             key=f"{finding.type}:{found.gateway}/{found.device}",
             type=finding.type,
             severity=finding.severity.value,
@@ -101,52 +106,59 @@ class Recording:
             subject_id=links.subject_id,
             grid_id=links.grid_id,
             officer_id=links.officer_id,
-            began_at=began_at,
+            began_at=instant(finding.began_us),
             ended_at=None if finding.ended_us is None else instant(finding.ended_us),
             decided_at=instant(finding.decided_us),
             detected_at=self._clock.now(),
+            withdrawn_at=None,
             summary=finding.summary[:1000],
             data=finding.data,
             images=list(found.images),
         )
 
-    async def _follow(self, session: AsyncSession, row: Anomaly, *, fresh: bool) -> None:
-        if fresh:
-            ANOMALIES.labels(row.type if row.type in _COUNTED else "other").inc()
-            if row.subject_id is not None:
-                await self._archive(session, row, row.subject_id, "anomaly.found", "发现异常")
-        await self._show(session, row)
-        await self._raising.follow(session, row)
+    async def _follow(
+        self, session: AsyncSession, rows: Sequence[Anomaly], archived: Iterable[archive.Entry | None] = ()
+    ) -> None:
+        """Let everything follow anomalies that are new or changed, in their order."""
+        if not rows:
+            return
+        await session.flush()
+        entries = [entry for entry in archived if entry is not None]
+        await archive.append_all(session, self._clock, entries)
+        await self._stream.append_all(session, [("anomaly", _facts(row)) for row in rows])
+        await self._raising.follow(session, rows)
 
-    async def _archive(self, session: AsyncSession, row: Anomaly, subject_id: UUID, kind: str, words: str) -> None:
-        await archive.append(
-            session,
-            self._clock,
-            subject_id,
-            at=row.began_at,
-            kind=kind,
-            summary=f"{words}: {row.summary}",
-            ref=str(row.id),
-            data={"type": row.type, "severity": row.severity, "gateway": row.gateway, "device": row.device},
-        )
 
-    async def _show(self, session: AsyncSession, row: Anomaly) -> None:
-        facts: dict[str, Any] = {
-            "id": str(row.id),
-            "type": row.type,
-            "severity": row.severity,
-            "gateway": row.gateway,
-            "device": row.device,
-            "subject": str(row.subject_id) if row.subject_id else None,
-            "grid": row.grid_id,
-            "officer": str(row.officer_id) if row.officer_id else None,
-            "at": row.began_at.isoformat(),
-            "ended_at": row.ended_at.isoformat() if row.ended_at else None,
-            "withdrawn": row.withdrawn_at is not None,
-            "summary": row.summary,
-        }
-        facts |= {name: row.data[name] for name in ("latitude", "longitude") if name in row.data}
-        await self._stream.append(session, "anomaly", facts)
+def _entry(row: Anomaly, kind: str, words: str) -> archive.Entry | None:
+    """Return the line in the archive of an anomaly's subject, if it has one."""
+    if row.subject_id is None:
+        return None
+    return archive.Entry(
+        subject_id=row.subject_id,
+        at=row.began_at,
+        kind=kind,
+        summary=f"{words}: {described(row.type, row.summary)}",
+        ref=str(row.id),
+        data={"type": row.type, "severity": row.severity, "gateway": row.gateway, "device": row.device},
+    )
+
+
+def _facts(row: Anomaly) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "id": str(row.id),
+        "type": row.type,
+        "severity": row.severity,
+        "gateway": row.gateway,
+        "device": row.device,
+        "subject": str(row.subject_id) if row.subject_id else None,
+        "grid": row.grid_id,
+        "officer": str(row.officer_id) if row.officer_id else None,
+        "at": row.began_at.isoformat(),
+        "ended_at": row.ended_at.isoformat() if row.ended_at else None,
+        "withdrawn": row.withdrawn_at is not None,
+        "summary": described(row.type, row.summary, "en"),
+    }
+    return facts | {name: row.data[name] for name in ("latitude", "longitude") if name in row.data}
 
 
 def _update(row: Anomaly, found: Found) -> bool:

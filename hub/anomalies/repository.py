@@ -1,8 +1,8 @@
 """All SQL of anomalies, and of what the detectors know between batches."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, delete, func, or_, select, tuple_
@@ -14,13 +14,12 @@ from hub.anomalies.model import Anomaly, LateFix, TrackCheckpoint, Watch
 from hub.devices.model import Device
 from hub.gateways.model import Gateway
 from hub.organisation.model import Duty
+from hub.storage.portions import portions
 from hub.storage.upsert import insert_new
+from hub.subjects.model import Subject
 
 Key = tuple[str, str]
 """Gateway and device."""
-
-_AT_ONCE: Final = 500
-Each = TypeVar("Each")
 
 
 class Marks(NamedTuple):
@@ -35,7 +34,7 @@ async def hold(session: AsyncSession, keys: Collection[Key]) -> dict[Key, Watch]
     """Return what is known of these devices, held until the transaction ends; a new device has a new row."""
     found = await _held(session, keys)
     missing = [key for key in sorted(keys) if key not in found]
-    for some in _portions(missing):
+    for some in portions(missing):
         fresh = [{"gateway": gateway, "device": device, "heard": [], "fixes": []} for gateway, device in some]
         await insert_new(session, Watch, fresh)
     return found | await _held(session, missing)
@@ -43,7 +42,7 @@ async def hold(session: AsyncSession, keys: Collection[Key]) -> dict[Key, Watch]
 
 async def _held(session: AsyncSession, keys: Collection[Key]) -> dict[Key, Watch]:
     found: dict[Key, Watch] = {}
-    for some in _portions(sorted(keys)):
+    for some in portions(sorted(keys)):
         wanted = select(Watch).where(tuple_(Watch.gateway, Watch.device).in_(some))
         ordered = wanted.order_by(Watch.gateway, Watch.device).with_for_update()
         found |= {(row.gateway, row.device): row for row in await session.scalars(ordered)}
@@ -53,7 +52,7 @@ async def _held(session: AsyncSession, keys: Collection[Key]) -> dict[Key, Watch
 async def devices(session: AsyncSession, keys: Collection[Key]) -> dict[Key, Device]:
     """Return these devices."""
     found: dict[Key, Device] = {}
-    for some in _portions(sorted(keys)):
+    for some in portions(sorted(keys)):
         rows = await session.scalars(select(Device).where(tuple_(Device.gateway, Device.device).in_(some)))
         found |= {(row.gateway, row.device): row for row in rows}
     return found
@@ -62,6 +61,15 @@ async def devices(session: AsyncSession, keys: Collection[Key]) -> dict[Key, Dev
 async def devices_of(session: AsyncSession, gateway: str) -> Sequence[Device]:
     """Return the devices of a gateway."""
     return (await session.scalars(select(Device).where(Device.gateway == gateway).order_by(Device.device))).all()
+
+
+async def grids_of_subjects(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the grids of these subjects, of those that have one."""
+    found: dict[UUID, str] = {}
+    for some in portions(sorted(ids)):
+        wanted = select(Subject.id, Subject.grid_id).where(Subject.id.in_(some), Subject.grid_id.is_not(None))
+        found |= {row.id: row.grid_id for row in await session.execute(wanted) if row.grid_id is not None}
+    return found
 
 
 async def expected(session: AsyncSession) -> list[tuple[str, str, float]]:
@@ -90,7 +98,7 @@ async def not_heard_since(session: AsyncSession, before: datetime, limit: int, a
 async def by_id(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, Anomaly]:
     """Return these anomalies, held until the transaction ends."""
     found: dict[UUID, Anomaly] = {}
-    for some in _portions(sorted(ids)):
+    for some in portions(sorted(ids)):
         wanted = select(Anomaly).where(Anomaly.id.in_(some)).order_by(Anomaly.id).with_for_update()
         found |= {row.id: row for row in await session.scalars(wanted)}
     return found
@@ -122,7 +130,7 @@ async def outages(session: AsyncSession, gateway: str, kind: str, since_us: int)
 async def offline_since(session: AsyncSession, names: Collection[str], kind: str, since_us: int) -> set[str]:
     """Return which of these gateways were offline at some time after one."""
     found: set[str] = set()
-    for some in _portions(sorted(names)):
+    for some in portions(sorted(names)):
         wanted = select(Anomaly.gateway).where(Anomaly.gateway.in_(some), Anomaly.device == "", Anomaly.type == kind)
         lasting = or_(Anomaly.ended_at.is_(None), Anomaly.ended_at >= instant(since_us))
         found |= set(await session.scalars(wanted.where(Anomaly.withdrawn_at.is_(None), lasting)))
@@ -205,7 +213,7 @@ async def keep_checkpoints(session: AsyncSession, key: Key, states: Mapping[int,
     ]
     if not rows:
         return
-    for some in _portions(rows):
+    for some in portions(rows):
         await insert_new(session, TrackCheckpoint, some)
     older = await checkpoint_before(session, key, forget_before_us)
     if older is not None:
@@ -254,9 +262,3 @@ def _standing(key: Key, kinds: Collection[str]) -> Select[Anomaly]:
 
 def _checkpoints(key: Key) -> Any:  # noqa: ANN401 - SQLAlchemy's Delete is generic in nothing of use
     return delete(TrackCheckpoint).where(TrackCheckpoint.gateway == key[0], TrackCheckpoint.device == key[1])
-
-
-def _portions(items: Sequence[Each]) -> Iterator[list[Each]]:
-    """Cut what goes into one statement: databases bound their parameters."""
-    for start in range(0, len(items), _AT_ONCE):
-        yield list(items[start : start + _AT_ONCE])

@@ -7,11 +7,15 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from hub.anomalies.model import Anomaly
+from hub.words.catalogue import described
 from protocol.messages import Severity
 
 
 class AnomalyOut(BaseModel):
-    """Something wrong that the hub found. `at` is when it began, by the device's time; an empty device: the gateway."""
+    """Something wrong that the hub found. `at` is when it began, by the device's time; an empty device: the gateway.
+
+    `summary` says it in English, `measure` is the quantity in it ("148 m"), empty where there is none.
+    """
 
     id: UUID
     key: str
@@ -27,6 +31,7 @@ class AnomalyOut(BaseModel):
     detected_at: datetime
     withdrawn_at: datetime | None
     summary: str
+    measure: str
     data: dict[str, Any]
     images: list[str]
 
@@ -48,7 +53,8 @@ class AnomalyOut(BaseModel):
                 "ended_at": row.ended_at,
                 "detected_at": row.detected_at,
                 "withdrawn_at": row.withdrawn_at,
-                "summary": row.summary,
+                "summary": described(row.type, row.summary, "en"),
+                "measure": row.summary,
                 "data": row.data,
                 "images": row.images,
             }

@@ -40,5 +40,5 @@ class SignalLost:
                     began_us=began_us,
                     decided_us=began_us + limit_us,
                     ended_us=min(known_us, until_us) if over else None,
-                    summary=f"no fix on duty for more than {limit_us / 1e6:.0f} s",
+                    summary=f"> {limit_us / 1e6:,.0f} s",
                 )

@@ -49,7 +49,7 @@ class Silent:
                 began_us=gap.since_us,
                 decided_us=due_us,
                 ended_us=gap.until_us,
-                summary=f"nothing heard for more than {limit_us / 1e6:.0f} s",
+                summary=f"> {limit_us / 1e6:,.0f} s",
             )
 
     def offline(self, since_us: int, now_us: int) -> Finding | None:
@@ -61,7 +61,7 @@ class Silent:
             severity=self._gateway,
             began_us=since_us,
             decided_us=now_us,
-            summary=f"link down for more than {self._silence.gateway_s:.0f} s",
+            summary=f"> {self._silence.gateway_s:,.0f} s",
         )
 
 

@@ -24,7 +24,7 @@ class Leaps:
             began_us=hop.origin.at_us,
             decided_us=decided_us,
             ended_us=hop.arrival.at_us,
-            summary=f"{hop.metres:.0f} m in {seconds:.0f} s ({hop.speed_mps * 3.6:.0f} km/h)",
+            summary=f"{hop.metres:,.0f} m / {seconds:,.0f} s ({hop.speed_mps * 3.6:,.0f} km/h)",
             data={
                 "metres": round(hop.metres, 1),
                 "speed_mps": round(hop.speed_mps, 2),

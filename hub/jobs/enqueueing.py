@@ -5,6 +5,7 @@
 A job has its effect at least once, so what it does must bear to be done again.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,16 +28,31 @@ async def enqueue(
 
     It runs at least once after the caller commits, never if the caller does not. `payload` is JSON.
     """
+    return await enqueue_all(session, clock, kind, {dedupe_key: payload}, due_at=due_at) == 1
+
+
+async def enqueue_all(
+    session: AsyncSession,
+    clock: Clock,
+    kind: str,
+    payloads: Mapping[str, dict[str, Any]],
+    *,
+    due_at: datetime | None = None,
+) -> int:
+    """Add several jobs as `enqueue` does, by their dedupe keys; return how many are new."""
     now = clock.now()
-    job = {
-        "id": clock.new_id(),
-        "kind": kind,
-        "dedupe_key": dedupe_key,
-        "payload": payload,
-        "created_at": now,
-        "due_at": due_at or now,
-        "tries": 0,
-        "state": "waiting",
-        "last_error": "",
-    }
-    return await repository.add(session, [job]) == 1
+    jobs: list[dict[str, Any]] = [
+        {
+            "id": clock.new_id(),
+            "kind": kind,
+            "dedupe_key": dedupe_key,
+            "payload": payload,
+            "created_at": now,
+            "due_at": due_at or now,
+            "tries": 0,
+            "state": "waiting",
+            "last_error": "",
+        }
+        for dedupe_key, payload in payloads.items()
+    ]
+    return await repository.add(session, jobs)

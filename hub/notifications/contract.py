@@ -18,7 +18,10 @@ class Occasion(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertNotice:
-    """An alert as people are told of it. `at` is when the condition began, by the device's time."""
+    """An alert as people are told of it. `at` is when the condition began, by the device's time.
+
+    `summary` is a measure that needs no language ("148 m"), empty where there is none.
+    """
 
     alert_id: UUID
     key: str
@@ -26,11 +29,11 @@ class AlertNotice:
     severity: Severity
     summary: str
     subject_id: UUID | None
-    subject_name: str | None
+    subject_name: str | None = None
     grid_id: str | None
-    grid_name: str | None
+    grid_name: str | None = None
     officer_id: UUID | None
-    officer_name: str | None
+    officer_name: str | None = None
     device: str
     gateway: str
     at: datetime

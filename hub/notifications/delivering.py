@@ -26,9 +26,9 @@ from hub.notifications.addresses import AddressPolicy
 from hub.notifications.channels import ensure_console
 from hub.notifications.model import Channel, Notification
 from hub.notifications.signing import signed_headers
-from hub.notifications.wording import Language
 from hub.parts import Parts
 from hub.storage.database import Database
+from hub.words.catalogue import Language
 from protocol import logs
 from protocol.clock import Clock
 from protocol.errors import DiwangError, PermanentError, TransientError, UplinkUnavailableError

@@ -1,16 +1,19 @@
 """Telling of an alert: one notification per channel, in the transaction of the fact, sent after the commit."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.jobs.enqueueing import enqueue
+from hub.jobs.enqueueing import enqueue_all
 from hub.notifications import repository
 from hub.notifications.contract import AlertNotice, Occasion
+from hub.notifications.model import Channel
 from hub.notifications.wording import worded
+from hub.words.catalogue import described
 from protocol.clock import Clock
-from protocol.messages import SEVERITIES
+from protocol.messages import SEVERITIES, Severity
 
 DELIVER: Final = "notification.deliver"
 SOURCE: Final = "urn:diwang:hub"
@@ -22,26 +25,36 @@ async def notify(session: AsyncSession, notice: AlertNotice, occasion: Occasion,
     A channel is told once of each occasion of an alert, however often this is called. The alert is stored already, in
     this transaction or before. The caller commits.
     """
-    mild_enough = [severity.value for severity in SEVERITIES[: SEVERITIES.index(notice.severity) + 1]]
-    told = 0
-    for channel in await repository.open_channels(session, mild_enough):
-        notification_id = clock.new_id()
-        row = {
-            "id": notification_id,
-            "alert_id": notice.alert_id,
-            "channel_id": channel.id,
-            "occasion": occasion.value,
-            "state": "queued",
-            "tries": 0,
-            "queued_at": clock.now(),
-            "last_error": "",
-            "payload": cloud_event(notification_id, clock, notice, occasion),
-        }
-        if await repository.add(session, row):
-            key, payload = f"notification:{notification_id}", {"notification": str(notification_id)}
-            await enqueue(session, clock, DELIVER, dedupe_key=key, payload=payload)
-            told += 1
-    return told
+    return await notify_all(session, [(notice, occasion)], clock)
+
+
+async def notify_all(session: AsyncSession, told: Sequence[tuple[AlertNotice, Occasion]], clock: Clock) -> int:
+    """Queue several notices as `notify` does, in their order."""
+    channels = await repository.open_channels(session)
+    rows = [
+        _queued(notice, occasion, channel, clock)
+        for notice, occasion in told
+        for channel in channels
+        if SEVERITIES.index(notice.severity) >= SEVERITIES.index(Severity(channel.minimum_severity))
+    ]
+    new = await repository.add(session, rows)
+    jobs = {f"notification:{each}": {"notification": str(each)} for each in new}
+    return await enqueue_all(session, clock, DELIVER, jobs)
+
+
+def _queued(notice: AlertNotice, occasion: Occasion, channel: Channel, clock: Clock) -> dict[str, Any]:
+    notification_id = clock.new_id()
+    return {
+        "id": notification_id,
+        "alert_id": notice.alert_id,
+        "channel_id": channel.id,
+        "occasion": occasion.value,
+        "state": "queued",
+        "tries": 0,
+        "queued_at": clock.now(),
+        "last_error": "",
+        "payload": cloud_event(notification_id, clock, notice, occasion),
+    }
 
 
 def cloud_event(notification_id: UUID, clock: Clock, notice: AlertNotice, occasion: Occasion) -> dict[str, Any]:
@@ -62,7 +75,7 @@ def cloud_event(notification_id: UUID, clock: Clock, notice: AlertNotice, occasi
             "key": notice.key,
             "type": notice.type,
             "severity": notice.severity.value,
-            "summary": notice.summary,
+            "summary": described(notice.type, notice.summary, "en"),
             "at": notice.at.isoformat(),
             "times_seen": notice.times_seen,
             "gateway": notice.gateway,

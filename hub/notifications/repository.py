@@ -1,6 +1,6 @@
 """All SQL of notifications: the channels, and the ledger."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.notifications.model import Channel, Notification
-from hub.storage.upsert import insert_new
+from hub.storage.upsert import insert_new, inserted
 from protocol.errors import RefusedRequestError
 
 
@@ -26,9 +26,9 @@ async def channel(session: AsyncSession, channel_id: UUID) -> Channel:
     return found
 
 
-async def open_channels(session: AsyncSession, severities: Collection[str]) -> list[Channel]:
-    """Return the enabled channels whose minimum severity is one of these, oldest first."""
-    wanted = select(Channel).where(Channel.enabled.is_(True), Channel.minimum_severity.in_(severities))
+async def open_channels(session: AsyncSession) -> list[Channel]:
+    """Return the enabled channels, oldest first."""
+    wanted = select(Channel).where(Channel.enabled.is_(True))
     return list(await session.scalars(wanted.order_by(Channel.created_at, Channel.id)))
 
 
@@ -47,9 +47,9 @@ async def change_channel(session: AsyncSession, row: Channel, values: dict[str, 
     return True
 
 
-async def add(session: AsyncSession, row: dict[str, Any]) -> bool:
-    """Insert a notification; False when this (alert, channel, occasion) was told already."""
-    return await insert_new(session, Notification, [row]) == 1
+async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> list[UUID]:
+    """Insert the notifications whose (alert, channel, occasion) was not told already; return their ids."""
+    return [row.id for row in await inserted(session, Notification, rows)]
 
 
 async def with_channel(session: AsyncSession, notification_id: UUID) -> tuple[Notification, Channel] | None:

@@ -1,20 +1,12 @@
 """What people read of an alert, in Chinese and in English."""
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from hub.notifications.contract import AlertNotice, Occasion
-from protocol.messages import Severity
+from hub.words.catalogue import Language, described, words
 
-Language = Literal["zh-CN", "en"]
-
-_SEVERITY_ZH: Final = {
-    Severity.INFO: "提示",
-    Severity.MINOR: "一般",
-    Severity.MAJOR: "重要",
-    Severity.CRITICAL: "紧急",
-}
 _OCCASION_ZH: Final = {Occasion.RAISED: "告警", Occasion.WORSE: "告警升级", Occasion.ENDED: "告警恢复"}
 _OCCASION_EN: Final = {Occasion.RAISED: "alert", Occasion.WORSE: "alert, worse", Occasion.ENDED: "alert ended"}
 
@@ -25,8 +17,8 @@ def worded(notice: AlertNotice, occasion: Occasion, language: Language) -> str:
     """Return one line: how bad, what, where, since when, whose."""
     if language == "zh-CN":
         parts = [
-            f"【{_SEVERITY_ZH[notice.severity]}】{_OCCASION_ZH[occasion]}",
-            notice.summary,
+            f"【{words(language)['severity'][notice.severity]}】{_OCCASION_ZH[occasion]}",
+            described(notice.type, notice.summary, language),
             f"主体 {notice.subject_name}" if notice.subject_name else "",
             f"网格 {notice.grid_name}" if notice.grid_name else "",
             f"设备 {notice.gateway}/{notice.device}",
@@ -37,7 +29,7 @@ def worded(notice: AlertNotice, occasion: Occasion, language: Language) -> str:
         return " · ".join(part for part in parts if part)
     parts = [
         f"[{notice.severity.upper()}] {_OCCASION_EN[occasion]}",
-        notice.summary,
+        described(notice.type, notice.summary, language),
         f"subject {notice.subject_name}" if notice.subject_name else "",
         f"grid {notice.grid_name}" if notice.grid_name else "",
         f"device {notice.gateway}/{notice.device}",

@@ -1,7 +1,8 @@
 """All SQL of the organisation: units, officers, duties."""
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, case, exists, select, update
@@ -13,6 +14,17 @@ from hub.storage.upsert import insert_new
 from protocol.errors import RefusedRequestError
 
 _HOLDER_FIRST: Final = case((Duty.role == "holder", 0), else_=1)
+
+
+class DutyLine(NamedTuple):
+    """A line of the roster, and whether its officer is active."""
+
+    officer_id: UUID
+    grid_id: str
+    role: str
+    since: datetime
+    until: datetime
+    active: bool
 
 
 async def on_duty(session: AsyncSession, grid_id: str, at: datetime) -> list[Officer]:
@@ -30,6 +42,23 @@ async def duties_of(session: AsyncSession, officer_id: UUID, at: datetime) -> li
     """Return what an officer is on duty for at an instant: grids held before grids deputised for, by id."""
     wanted = select(Duty).where(Duty.officer_id == officer_id, Duty.since <= at, Duty.until > at)
     return list(await session.scalars(wanted.order_by(_HOLDER_FIRST, Duty.grid_id, Duty.id)))
+
+
+async def duty_lines(
+    session: AsyncSession, grids: Collection[str], officers: Collection[UUID], since: datetime, until: datetime
+) -> list[DutyLine]:
+    """Return who is on duty for any of these grids, and for what any of these officers is, between two instants.
+
+    In the order in which officers on duty for a grid are preferred.
+    """
+    if not grids and not officers:
+        return []
+    lines = select(Duty.officer_id, Duty.grid_id, Duty.role, Duty.since, Duty.until, Officer.active)
+    wanted = lines.join(Officer, Officer.id == Duty.officer_id).where(
+        Duty.since <= until, Duty.until > since, Duty.grid_id.in_(grids) | Duty.officer_id.in_(officers)
+    )
+    rows = await session.execute(wanted.order_by(_HOLDER_FIRST, Duty.since, Officer.id))
+    return [DutyLine(*row) for row in rows]
 
 
 async def duties_between(session: AsyncSession, grid_id: str, since: datetime, until: datetime) -> list[Duty]:

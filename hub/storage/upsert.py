@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import Table, inspect
+from sqlalchemy import Row, Table, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,12 +20,19 @@ async def insert_new(session: AsyncSession, table: type[Base], rows: Sequence[di
 
     On PostgreSQL it waits for a concurrent transaction that inserts the same row, then counts it as there.
     """
+    return len(await inserted(session, table, rows))
+
+
+async def inserted(
+    session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]
+) -> Sequence[Row[tuple[Any, ...]]]:
+    """Do as `insert_new`; return the primary keys of what was new."""
     if not rows:
-        return 0
+        return ()
     mapper = inspect(table)
     target = cast("Table", mapper.local_table)
     insert = postgresql.insert(target) if is_postgresql(session) else sqlite.insert(target)
     # Handed over as parameters the rows go in portions through one compiled statement: ten times faster than VALUES.
     connection = await session.connection()
     found = await connection.execute(insert.on_conflict_do_nothing().returning(*mapper.primary_key), list(rows))
-    return len(found.all())
+    return found.all()

@@ -1,10 +1,10 @@
 """All SQL of live updates."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.storage.upsert import is_postgresql
@@ -14,12 +14,14 @@ _ORDER_OF_COMMITS: Final = 0x6469_7761_6E67
 """Advisory lock: on PostgreSQL ids are given before the commit, so appending transactions take turns."""
 
 
-async def append(session: AsyncSession, at: datetime, kind: str, data: dict[str, Any]) -> None:
-    """Add one update to the caller's transaction."""
+async def append(session: AsyncSession, at: datetime, updates: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """Add updates, each a kind and its data, to the caller's transaction, in their order."""
+    if not updates:
+        return
     if is_postgresql(session):
         await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ORDER_OF_COMMITS})
-    session.add(StreamEventRow(at=at, kind=kind, data=data))
-    await session.flush()
+    rows = [{"at": at, "kind": kind, "data": data} for kind, data in updates]
+    await (await session.connection()).execute(insert(StreamEventRow), rows)
 
 
 async def newest(session: AsyncSession) -> int:

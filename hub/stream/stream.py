@@ -9,7 +9,7 @@ Kinds: `alert`, `anomaly`, `device`, `gateway`, `task` are appended; `position` 
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -103,7 +103,11 @@ class Stream:
 
     async def append(self, session: AsyncSession, kind: str, data: dict[str, Any]) -> None:
         """Add an update to the caller's transaction; clients get it after the commit."""
-        await repository.append(session, self._clock.now(), kind, data)
+        await self.append_all(session, [(kind, data)])
+
+    async def append_all(self, session: AsyncSession, updates: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        """Add updates, each a kind and its data, to the caller's transaction, in their order."""
+        await repository.append(session, self._clock.now(), updates)
 
     def tell(self, kind: str, key: str, data: dict[str, Any]) -> None:
         """Offer the newest state of `key` to who listens; older ones of the same second are replaced.

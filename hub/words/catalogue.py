@@ -19,6 +19,14 @@ def words(language: Language) -> dict[str, Any]:
     return catalogue
 
 
+def described(kind: str, measure: str, language: Language = DEFAULT) -> str:
+    """Return what people call a type of anomaly, with its measure where it has one: 离开责任网格（148 m）."""
+    what = type_words(kind, language)
+    if not measure:
+        return what
+    return f"{what}（{measure}）" if language == "zh-CN" else f"{what} ({measure})"
+
+
 def type_words(kind: str, language: Language) -> str:
     """Return what people call a type of anomaly (`camera.covered`); an unknown type is called by its name."""
     return str(words(language)["type"].get(kind, kind))

@@ -53,7 +53,7 @@ async def stored_alert(api: Domain, subject_id: UUID) -> AlertNotice:
         state="raised",
         gateway="g1",
         device="van-7",
-        summary="离开网格",
+        summary="148 m",
         began_at=now,
         raised_at=now,
         last_seen_at=now,

@@ -68,7 +68,7 @@ def notice(alert_id: UUID, clock: Clock, **changes: Any) -> AlertNotice:
         "key": "camera.covered:g1/kitchen",
         "type": "camera.covered",
         "severity": Severity.MAJOR,
-        "summary": "后厨摄像头被遮挡",
+        "summary": "93 %",
         "subject_id": UUID(int=5),
         "subject_name": "集美小厨",
         "grid_id": "35021100100301",
@@ -96,7 +96,7 @@ async def raise_alert(database: Database, clock: Clock, occasion: Occasion = Occ
                 state="raised",
                 gateway="g1",
                 device="kitchen",
-                summary="后厨摄像头被遮挡",
+                summary="93 %",
                 began_at=now,
                 raised_at=now,
                 last_seen_at=now,
@@ -180,8 +180,9 @@ async def test_a_webhook_is_signed_and_says_what_happened(database: Database, cl
         "subject": f"alerts/{alert_id}",
     }
     assert event["data"]["subject"] == {"id": str(UUID(int=5)), "name": "集美小厨"}
-    assert "【重要】告警 · 后厨摄像头被遮挡 · 主体 集美小厨" in event["data"]["text"]["zh-CN"]
-    assert "[MAJOR] alert" in event["data"]["text"]["en"]
+    assert "【重要】告警 · 镜头被遮挡（93 %） · 主体 集美小厨" in event["data"]["text"]["zh-CN"]
+    assert "[MAJOR] alert · Lens covered (93 %) · subject 集美小厨" in event["data"]["text"]["en"]
+    assert event["data"]["summary"] == "Lens covered (93 %)"
     assert (row.tries, row.last_error) == (1, "")
     assert row.accepted_at is not None
 
@@ -272,7 +273,7 @@ async def test_the_console_says_one_line(database: Database, clock: Clock) -> No
         await raise_alert(database, clock, times_seen=3)
         await settled(database, "accepted")
     (line,) = said.getvalue().splitlines()
-    assert line.startswith("[MAJOR] alert · 后厨摄像头被遮挡 · subject 集美小厨")
+    assert line.startswith("[MAJOR] alert · Lens covered (93 %) · subject 集美小厨")
     assert line.endswith("officer 甲片区网格员 · seen 3 times")
 
 

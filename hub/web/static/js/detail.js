@@ -69,7 +69,7 @@ function facts(alert, lookAt, name) {
     ["times", alert.times_seen],
   ];
   return [
-    element("p", {}, alert.summary),
+    alert.measure ? element("p", { class: "measure" }, alert.measure) : "",
     element("dl", { class: "facts" }, rows.filter(([, value]) => value).map(([name, value]) => [element("dt", {}, words(`detail.${name}`)), element("dd", {}, String(value))])),
     lookAt ? element("button", { type: "button", class: "quiet on-map", onclick: lookAt }, words("detail.show_on_map")) : "",
   ];
