@@ -44,7 +44,7 @@ async def readyz(parts: PartsHere, response: Response) -> Ready:
     return Ready(status="not ready" if missing else "ready", missing=missing)
 
 
-@router.get("/metrics", response_class=PlainTextResponse, responses=problems(401, 403, 405, 503))
+@router.get("/metrics", response_class=PlainTextResponse, responses=problems(401, 403, 405, 429, 503))
 async def metrics(_: Annotated[Caller, caller_with(Scope.METRICS_READ)]) -> Response:
     """Numbers in Prometheus's text format."""
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)

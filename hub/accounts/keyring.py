@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +12,7 @@ from hub.accounts import repository
 from hub.accounts.issuing import digest
 from hub.accounts.model import ApiKeyRow
 from hub.accounts.scopes import Scope
+from hub.accounts.throttle import Throttle
 from hub.storage.database import Database
 from protocol import logs
 from protocol.clock import Clock
@@ -34,6 +35,8 @@ class Caller:
     key_id: str
     name: str
     scopes: frozenset[str]
+    session: bytes | None = field(default=None, repr=False)
+    """The digest of the session's cookie; None for a key that is sent itself."""
 
     def may(self, scope: Scope) -> bool:
         """Tell whether the key has the scope; `admin` has every one."""
@@ -48,6 +51,22 @@ class KeyRing:
         self._clock = clock
         self._known: OrderedDict[bytes, tuple[Caller, float, datetime | None]] = OrderedDict()
         self._uses: dict[str, datetime] = {}
+        self._throttle = Throttle(clock)
+
+    async def caller_offering(self, secret: str, address: str) -> Caller | None:
+        """Return who holds this key, which came from a network address; None when it is unknown, expired or revoked.
+
+        Raises RefusedRequestError (429) when too many wrong keys came from there. Who was let in a moment ago is not
+        shut out by others at the same address.
+        """
+        offered = digest(secret)
+        if known := self._remembered(offered):
+            return known
+        self._throttle.require(address, offered)
+        caller = await self.caller_with_key(secret)
+        if caller is None:
+            self._throttle.wrong(address, offered)
+        return caller
 
     async def caller_with_key(self, secret: str) -> Caller | None:
         """Return who holds this key; None when it is unknown, expired or revoked."""
@@ -73,13 +92,16 @@ class KeyRing:
         if found is None:
             return None
         row, session_ends = found
-        return self._accepted(stored, row, min(session_ends, row.expires_at or session_ends))
+        return self._accepted(stored, row, min(session_ends, row.expires_at or session_ends), session=stored)
 
     async def alive(self, caller: Caller) -> bool:
-        """Tell whether the key of a long-lasting request still stands; asks the database."""
+        """Tell whether the key or session of a long-lasting request still stands; asks the database."""
         async with self._database.read() as session:
-            row = await repository.find(session, caller.key_id)
-        return row is not None and row.revoked_at is None and not self._past(row.expires_at)
+            if caller.session is None:
+                row, ends = await repository.find(session, caller.key_id), None
+            else:
+                row, ends = await repository.key_of_session(session, caller.session) or (None, None)
+        return row is not None and row.revoked_at is None and not self._past(row.expires_at) and not self._past(ends)
 
     def forget(self) -> None:
         """Look every key and session up anew: one was revoked or closed."""
@@ -115,10 +137,12 @@ class KeyRing:
         self._uses[caller.key_id] = self._clock.now()
         return caller
 
-    def _accepted(self, stored: bytes, row: ApiKeyRow, ends: datetime | None) -> Caller | None:
+    def _accepted(
+        self, stored: bytes, row: ApiKeyRow, ends: datetime | None, *, session: bytes | None = None
+    ) -> Caller | None:
         if row.revoked_at is not None or self._past(ends):
             return None
-        caller = Caller(row.id, row.name, frozenset(row.scopes))
+        caller = Caller(row.id, row.name, frozenset(row.scopes), session)
         self._known[stored] = (caller, self._clock.monotonic() + TRUSTED_FOR_S, ends)
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)

@@ -45,11 +45,14 @@ async def identified(
     key: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     _: Annotated[str | None, Depends(_cookie)],
 ) -> Caller:
-    """Return who calls, or refuse with 401; 403 for a changing request that another site made a browser send."""
+    """Return who calls, or refuse with 401; 429 after too many wrong keys from the same address.
+
+    403 for a changing request that another site made a browser send.
+    """
     if key is not None:
-        caller = await parts.keys.caller_with_key(key.credentials)
+        caller = await parts.keys.caller_offering(key.credentials, address_of(request))
     elif cookie := request.cookies.get(cookie_name(parts)):
-        if request.method not in _SAFE and not _from_our_page(request):
+        if request.method not in _SAFE and not from_our_page(request):
             raise RefusedRequestError("access.cross_site", "the request does not come from this hub's page", status=403)
         caller = await parts.keys.caller_with_session(cookie)
     else:
@@ -65,7 +68,13 @@ def cookie_name(parts: Parts) -> str:
     return SECURE_COOKIE if parts.config.http.public_url.startswith("https:") else COOKIE
 
 
-def _from_our_page(request: Request) -> bool:
+def address_of(request: Request) -> str:
+    """Return the network address of who sent a request, as the server saw it or a trusted proxy says."""
+    return request.client.host if request.client else ""
+
+
+def from_our_page(request: Request) -> bool:
+    """Tell whether a browser says that a request comes from a page of this hub."""
     if site := request.headers.get("sec-fetch-site"):
         return site == "same-origin"
     return urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")

@@ -4,7 +4,8 @@
     raise RefusedRequestError("alerts.unknown", f"no alert {alert_id}", status=404)
     @router.get("/alerts/{alert_id}", responses=problems(404))                            # declared in OpenAPI
 
-Routers that app.py includes declare the COMMON statuses already; a route adds what else it answers.
+Routers that app.py includes declare the COMMON statuses already, as all their routes want a key; a route adds what else
+it answers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import compile_path
 
+from hub.accounts.throttle import WINDOW_S
 from protocol import logs
 from protocol.errors import RefusedRequestError, StoreUnavailableError
 
@@ -138,7 +140,9 @@ def _hints(status: int) -> dict[str, str] | None:
     match status:
         case 401:
             return {"WWW-Authenticate": "Bearer"}
-        case 429 | 503:
+        case 429:
+            return {"Retry-After": str(WINDOW_S)}
+        case 503:
             return {"Retry-After": str(RETRY_AFTER_S)}
         case _:
             return None

@@ -1,10 +1,12 @@
 """Who may call: keys, scopes, expiry, revocation, sessions of browsers, and requests that another site sends."""
 
 import hashlib
+import json
 import time
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -13,6 +15,7 @@ from hub.accounts.issuing import SESSION_LIFE, issue_key
 from hub.accounts.keyring import TRUSTED_FOR_S
 from hub.accounts.model import ApiKeyRow, SessionRow
 from hub.accounts.scopes import Scope
+from hub.accounts.throttle import DIFFERENT_KEYS, SAME_KEY, WINDOW_S
 from hub.app import create_app
 from hub.config import HttpSection, HubConfig
 from hub.parts import Parts
@@ -212,3 +215,67 @@ async def test_a_wrong_key_does_not_log_in(api: Api) -> None:
     refused = await api.without_key().post("/login", json={"key": "dw_000000000000_" + "0" * 64})
     assert refused.status_code == 401
     assert "Set-Cookie" not in refused.headers
+
+
+def _wrong_key(number: int) -> str:
+    return f"dw_{number:012x}_{'0' * 64}"
+
+
+@pytest.mark.parametrize("way", ["login", "header"])
+async def test_who_tries_keys_has_to_wait(api: Api, way: str) -> None:
+    stranger = api.without_key()
+
+    async def attempt(key: str) -> httpx.Response:
+        if way == "login":
+            return await stranger.post("/login", json={"key": key})
+        return await stranger.get(WHOAMI, headers={"Authorization": f"Bearer {key}"})
+
+    assert (await api.get(WHOAMI)).status_code == 200
+    answers = [await attempt(_wrong_key(number)) for number in range(DIFFERENT_KEYS)]
+    assert {answer.status_code for answer in answers} == {401}
+    refused = await attempt(_wrong_key(DIFFERENT_KEYS))
+    assert (refused.status_code, refused.json()["rule"]) == (429, "access.too_many_tries")
+    assert refused.headers["Retry-After"] == str(WINDOW_S)
+    assert (await api.get(WHOAMI)).status_code == 200, "who was let in before works on"
+
+
+async def test_a_hundred_wrong_logins_from_one_place_leave_other_places_alone(api: Api) -> None:
+    def at(address: str) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.ASGITransport(api.app, client=(address, 1)), base_url="http://hub")
+
+    async with at("192.0.2.66") as stranger, at("192.0.2.7") as colleague:
+        answers = [await stranger.post("/login", json={"key": _wrong_key(1)}) for _ in range(100)]
+        assert [answer.status_code for answer in answers].count(401) == SAME_KEY
+        assert answers[-1].status_code == 429
+        assert (await colleague.post("/login", json={"key": api.key})).status_code == 204
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil"}, {"Origin": "null"}])
+async def test_another_site_logs_nobody_in_or_out(api: Api, headers: dict[str, str]) -> None:
+    browser = await logged_in(api)
+    refused = [
+        await browser.post("/logout", headers=headers),
+        await browser.post("/login", json={"key": api.key}, headers=headers),
+    ]
+    for answer in refused:
+        assert (answer.status_code, answer.json()["rule"]) == (403, "access.cross_site")
+        assert "Set-Cookie" not in answer.headers
+    assert (await browser.get(WHOAMI)).status_code == 200
+
+
+async def test_a_form_cannot_carry_a_key(api: Api) -> None:
+    """A form of another site can send text/plain, and that must not be taken for JSON."""
+    body = json.dumps({"key": api.key})
+    answer = await api.without_key().post("/login", content=body, headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 422
+
+
+async def test_logging_out_ends_what_lasts(api: Api) -> None:
+    browser = await logged_in(api)
+    cookie = browser.cookies["diwang_session"]
+    caller = await api.parts.keys.caller_with_session(cookie)
+    assert caller
+    assert cookie not in repr(caller)
+    assert await api.parts.keys.alive(caller)
+    await browser.post("/logout")
+    assert not await api.parts.keys.alive(caller)
