@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -29,6 +30,7 @@ from protocol.messages import (
     Reply,
     State,
 )
+from protocol.topics import LEVEL_PATTERN, is_level
 
 Message = TypeVar("Message", bound=msgspec.Struct)
 
@@ -42,8 +44,11 @@ _KINDS: Final[dict[str, type[Record]]] = {
     str(kind.__struct_config__.tag): kind for kind in (Reading, Position, Event, Receipt)
 }
 _ENVELOPE: Final = frozenset(Batch.__struct_fields__)
+MAX_DEPTH: Final = 64
+"""How deep values of any shape may nest: whoever writes or reads them later has limits of their own."""
 _SPAN: Final = ("from", "to")
 _json: Final = json.JSONDecoder()
+_is_device: Final = lru_cache(maxsize=20_000)(is_level)
 
 # msgspec lets a broken key of an object out as UnicodeDecodeError, and deep nesting as RecursionError.
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -84,9 +89,17 @@ def decode_batch(payload: bytes) -> DecodedBatch:
     """Read a batch; raise UndecodableMessageError when not even its envelope can be read."""
     _bounded(payload)
     try:
-        return DecodedBatch(_batches.decode(payload), {}, {}, ())
+        batch = _batches.decode(payload)
     except _UNREADABLE:
         return _decode_record_by_record(payload)
+    if not all(map(_is_device, {record.device for record in batch.records})):
+        return _decode_record_by_record(payload)
+    # Only events hold values of any shape, and most batches hold no event.
+    if Event in map(type, batch.records) and any(
+        _unfit(each.data, "$.data", 1) for each in batch.records if type(each) is Event
+    ):
+        return _decode_record_by_record(payload)
+    return DecodedBatch(batch, {}, {}, ())
 
 
 def decode_state(payload: bytes) -> State:
@@ -96,7 +109,10 @@ def decode_state(payload: bytes) -> State:
 
 def decode_reply(payload: bytes) -> Reply:
     """Read a reply to a command; unknown fields are ignored."""
-    return _decode(_replies, payload)
+    reply = _decode(_replies, payload)
+    if flaw := _unfit(reply.data, "$.data", 1):
+        raise UndecodableMessageError(flaw, payload)
+    return reply
 
 
 def decode_ack(payload: bytes) -> Ack:
@@ -186,8 +202,8 @@ def _convert_record(value: Any) -> tuple[Record, dict[str, Any]]:  # noqa: ANN40
     kind = _KINDS.get(str(value.get("kind"))) if isinstance(value, dict) else None
     if kind is None:
         raise UndecodableMessageError(f"a record needs a `kind` of {', '.join(_KINDS)}", b"")
-    if path := _not_finite(value):
-        raise UndecodableMessageError(f"not a finite number at {path}", b"")
+    if flaw := _unfit(value):
+        raise UndecodableMessageError(flaw, b"")
     fields = {"kind", *kind.__struct_encode_fields__}
     known = {key: part for key, part in value.items() if key in fields}
     extra = {key: part for key, part in value.items() if key not in fields}
@@ -196,22 +212,45 @@ def _convert_record(value: Any) -> tuple[Record, dict[str, Any]]:  # noqa: ANN40
         known["clip"] = {key: part for key, part in clip.items() if key in _SPAN}
         extra["clip"] = unknown
     try:
-        return msgspec.convert(known, kind), extra
+        record = msgspec.convert(known, kind)
     except msgspec.ValidationError as error:
         raise UndecodableMessageError(str(error), b"") from error
+    if not is_level(record.device):
+        raise UndecodableMessageError(f"Expected `str` matching regex {LEVEL_PATTERN!r} - at `$.device`", b"")
+    return record, extra
 
 
-def _not_finite(value: Any, path: str = "$") -> str | None:  # noqa: ANN401 - any JSON value
-    """Return where a NaN or an infinity hides: Python's and C's printers write them, JSON has none."""
+def _unfit(value: Any, path: str = "$", depth: int = 0) -> str | None:  # noqa: ANN401 - any JSON value
+    """Return why a value cannot be handed on, None when it can.
+
+    A NaN or an infinity hides in it (Python's and C's printers write them, JSON has none), or half of a character (an
+    escaped surrogate), or it nests deeper than MAX_DEPTH.
+    """
     if isinstance(value, float):
-        return None if math.isfinite(value) else path
+        return None if math.isfinite(value) else f"not a finite number at {path}"
+    if isinstance(value, str):
+        return None if _is_text(value) else f"half of a character at {path}"
     if isinstance(value, dict):
+        if not all(map(_is_text, value)):
+            return f"half of a character in a name at {path}"
         members: Iterator[tuple[str, Any]] = ((f"{path}.{key}", part) for key, part in value.items())
     elif isinstance(value, list):
         members = ((f"{path}[{index}]", part) for index, part in enumerate(value))
     else:
         return None
-    return next((found for place, part in members if (found := _not_finite(part, place))), None)
+    if depth == MAX_DEPTH:
+        return f"nested deeper than {MAX_DEPTH} levels"
+    return next((flaw for place, part in members if (flaw := _unfit(part, place, depth + 1))), None)
+
+
+def _is_text(value: str) -> bool:
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _after_blanks(text: str, start: int) -> int:

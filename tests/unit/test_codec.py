@@ -36,6 +36,15 @@ from protocol.messages import (
 AT = datetime(2026, 11, 24, 8, tzinfo=UTC)
 EPOCH = UUID("3c8b1f0e-4b0e-4c55-9a55-0d6b8f1f8f10")
 
+
+def _nested(depth: int) -> list[object]:
+    """Return lists in lists, so many deep."""
+    value: list[object] = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
 levels = st.from_regex(r"\A[a-z0-9_-]{1,64}\Z")
 words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 instants = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
@@ -222,3 +231,47 @@ def test_times_are_utc_inside() -> None:
     beijing = datetime(2026, 11, 24, 16, tzinfo=timezone(timedelta(hours=8)))
     assert codec.in_utc(beijing) == AT
     assert codec.in_utc(beijing).tzinfo is UTC
+
+
+ANY = {"kind": "event", "device": "d", "at": "2026-11-24T08:00:00Z", "type": "x", "severity": "minor", "id": str(EPOCH)}
+ODD_DATA = (
+    pytest.param({"a": 1}, True, id="plain"),
+    pytest.param({"a": "\ud800"}, False, id="half-a-character"),
+    pytest.param({"\udc00": 1}, False, id="half-a-character-in-a-name"),
+    *(pytest.param({"a": _nested(depth)}, depth < 63, id=f"depth-{depth}") for depth in (62, 63, 300, 600, 900)),
+)
+
+
+@pytest.mark.parametrize("unknown", [{}, {"more": 1}], ids=["this-version", "later-version"])
+@pytest.mark.parametrize(("data", "readable"), ODD_DATA)
+def test_what_nobody_could_be_handed_is_refused_alone(
+    data: dict[str, object], unknown: dict[str, int], *, readable: bool
+) -> None:
+    odd = ANY | {"state": "instant", "data": data} | unknown
+    good = {"kind": "reading", "device": "d", "at": ANY["at"], "values": {"t": 1.5}}
+    envelope = {"id": str(EPOCH), "gateway": "g1", "epoch": str(EPOCH), "seq": 1, "sent_at": ANY["at"]}
+    decoded = codec.decode_batch(json.dumps(envelope | {"records": [odd, good]}).encode())
+    assert len(decoded.refused) == (0 if readable else 1)
+    assert isinstance(decoded.batch.records[-1], Reading)
+    assert all(refusal.reason.isascii() for refusal in decoded.refused)
+
+
+@pytest.mark.parametrize("data", [{"a": _nested(300)}, {"a": _nested(900)}])
+def test_a_reply_that_nests_too_deep_is_refused(data: dict[str, object]) -> None:
+    payload = json.dumps({"id": str(EPOCH), "result": "done", "data": data, "at": ANY["at"]}).encode()
+    with pytest.raises(UndecodableMessageError, match="nested deeper"):
+        codec.decode_reply(payload)
+
+
+@pytest.mark.parametrize("field", ["device", "gateway"])
+def test_a_name_ends_where_it_ends(field: str) -> None:
+    """In Python's regular expressions `$` also fits before a last line feed."""
+    names = {"gateway": "g1", "device": "d"} | {field: "name\n"}
+    reading = {"kind": "reading", "device": names["device"], "at": ANY["at"], "values": {"t": 1.5}}
+    envelope = {"id": str(EPOCH), "gateway": names["gateway"], "epoch": str(EPOCH), "seq": 1, "sent_at": ANY["at"]}
+    payload = json.dumps(envelope | {"records": [reading]}).encode()
+    if field == "gateway":
+        with pytest.raises(UndecodableMessageError):
+            codec.decode_batch(payload)
+    else:
+        assert len(codec.decode_batch(payload).refused) == 1
