@@ -10,17 +10,20 @@ from hub.api.idempotency import KEPT_FOR as CREATIONS_KEPT_FOR
 from hub.jobs.model import Job
 from hub.jobs.periodic import PRUNE_JOBS, Periodic, prune_jobs
 from hub.jobs.worker import Handler
+from hub.media import pruning
 from hub.parts import Parts
 from hub.telemetry import retention
 
 FORGET_ANSWERED: Final = "http.forget"
 PRUNE_STREAM: Final = "stream.prune"
+PRUNE_MEDIA: Final = "media.prune"
 RETAIN_TELEMETRY: Final = "telemetry.retain"
 
 PERIODICS: Final = (
     Periodic(FORGET_ANSWERED, timedelta(hours=1)),
     Periodic(PRUNE_STREAM, timedelta(hours=1)),
     Periodic(PRUNE_JOBS, timedelta(hours=1)),
+    Periodic(PRUNE_MEDIA, timedelta(days=1)),
     Periodic(RETAIN_TELEMETRY, timedelta(hours=1)),
 )
 
@@ -38,6 +41,10 @@ def handlers(parts: Parts) -> Mapping[str, Handler]:
     async def prune_stream(_: Job) -> None:
         await parts.stream.prune()
 
+    async def prune_media(_: Job) -> None:
+        kept_for = timedelta(days=parts.config.retention.media_days)
+        await pruning.prune(parts.database, parts.media, parts.clock.now() - kept_for)
+
     async def retain_telemetry(_: Job) -> None:
         await retention.apply(parts.telemetry, policy, parts.clock)
 
@@ -45,5 +52,6 @@ def handlers(parts: Parts) -> Mapping[str, Handler]:
         FORGET_ANSWERED: forget_answered,
         PRUNE_STREAM: prune_stream,
         PRUNE_JOBS: prune_jobs(parts.database, parts.clock),
+        PRUNE_MEDIA: prune_media,
         RETAIN_TELEMETRY: retain_telemetry,
     }

@@ -10,6 +10,7 @@ import msgspec
 
 from hub.ingest.deliveries import Delivery, Image, Letter, Part
 from hub.ingest.doubt import doubted, plausible
+from hub.ingest.unstorable import suspected, unstorable, whole
 from hub.telemetry.contract import Arrival
 from protocol import codec, topics
 from protocol.errors import UndecodableMessageError
@@ -44,14 +45,23 @@ def read(topic: str, payload: bytes, received_at: datetime) -> Delivery:
             case Up.STATE:
                 state = codec.decode_state(payload)
                 _same_gateway(state.gateway, gateway, payload)
+                _storable(payload, state)
                 return Delivery(gateway=gateway, topic=topic, payload=payload, received_at=received_at, state=state)
             case Up.REPLY:
                 reply = codec.decode_reply(payload)
+                _storable(payload, reply)
                 return Delivery(gateway=gateway, topic=topic, payload=payload, received_at=received_at, reply=reply)
             case Up.IMAGE:
                 return _image(parsed, topic, payload, received_at)
     except UndecodableMessageError as error:
         return _unusable(gateway, topic, payload, received_at, error.reason, batch=_batch_id(parsed, payload))
+
+
+def flaw(record: Record, extra: dict[str, Any] | None) -> str | None:
+    """Return why a record that is good by the contract cannot be stored, None when it can."""
+    if not _OLDEST <= record.at < _NEWEST:
+        return "`at` is not between the years 1970 and 9997"
+    return unstorable(whole(record, extra))
 
 
 def poisoned(delivery: Delivery, reason: str) -> Delivery:
@@ -72,12 +82,13 @@ def _batch(gateway: str, topic: str, payload: bytes, received_at: datetime) -> D
         for refused in decoded.refused
     ]
     extras: dict[int, dict[str, Any]] = decoded.extras
-    if batch.records and not plausible(batch, received_at):
-        batch, extras, impossible = _without_impossible_times(batch, extras)
+    doubtful = bool(batch.records) and not plausible(batch, received_at)
+    if doubtful or suspected(payload):
+        batch, extras, unusable = _parted(batch, extras)
         letters += [
-            Letter(gateway, topic, Part.RECORD, "`at` is not between the years 1970 and 9997", record, batch.id, index)
-            for index, record in impossible
+            Letter(gateway, topic, Part.RECORD, reason, record, batch.id, index) for index, record, reason in unusable
         ]
+    if doubtful:
         batch, extras = doubted(batch, extras, received_at)
     return Delivery(
         gateway=gateway,
@@ -163,17 +174,25 @@ def _batch_id(parsed: UplinkTopic, payload: bytes) -> UUID | None:
     return UUID(found[1].decode()) if found else None
 
 
-def _without_impossible_times(
+def _storable(payload: bytes, message: msgspec.Struct) -> None:
+    reason = unstorable(msgspec.to_builtins(message)) if suspected(payload) else None
+    if reason is not None:
+        raise UndecodableMessageError(reason, payload)
+
+
+def _parted(
     batch: Batch, extras: dict[int, dict[str, Any]]
-) -> tuple[Batch, dict[int, dict[str, Any]], list[tuple[int, bytes]]]:
+) -> tuple[Batch, dict[int, dict[str, Any]], list[tuple[int, bytes, str]]]:
+    """Part the records that cannot be stored from those that can: place, bytes and reason of each."""
     kept: list[Record] = []
     kept_extras: dict[int, dict[str, Any]] = {}
-    impossible: list[tuple[int, bytes]] = []
+    unusable: list[tuple[int, bytes, str]] = []
     for index, record in enumerate(batch.records):
-        if _OLDEST <= record.at < _NEWEST:
-            if index in extras:
-                kept_extras[len(kept)] = extras[index]
-            kept.append(record)
-        else:
-            impossible.append((index, msgspec.json.encode(record)))
-    return msgspec.structs.replace(batch, records=tuple(kept)), kept_extras, impossible
+        reason = flaw(record, extras.get(index))
+        if reason is not None:
+            unusable.append((index, msgspec.json.encode(whole(record, extras.get(index))), reason))
+            continue
+        if index in extras:
+            kept_extras[len(kept)] = extras[index]
+        kept.append(record)
+    return msgspec.structs.replace(batch, records=tuple(kept)), kept_extras, unusable

@@ -8,7 +8,7 @@ from hub.ingest.deliveries import Delivery, Part
 from hub.ingest.doubt import doubted
 from hub.ingest.isolating import isolated
 from hub.ingest.model import DeadLetter
-from hub.ingest.reading import read
+from hub.ingest.reading import flaw, read
 from hub.ingest.recording import Recorder
 from hub.ingest.sequences import REPLAYED
 from hub.ingest.storing import stored
@@ -51,6 +51,8 @@ class Replayer:
         if letter.part in {Part.MESSAGE, Part.IMAGE}:
             return read(letter.topic, letter.payload, now)
         record, extra = codec.decode_record(letter.payload)
+        if (reason := flaw(record, extra)) is not None:
+            raise UndecodableMessageError(reason, letter.payload)
         batch = Batch(id=letter.id, gateway=letter.gateway, epoch=REPLAYED, seq=0, sent_at=letter.at, records=(record,))
         batch, extras = doubted(batch, {0: extra} if extra else {}, letter.at)
         arrival = Arrival(batch, letter.at, extras)

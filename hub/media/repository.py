@@ -1,13 +1,16 @@
 """All SQL of media."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import delete, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.anomalies.model import Anomaly
+from hub.events.model import EventMessage
 from hub.media.model import MediaObject
-from hub.storage.upsert import insert_new
+from hub.storage.upsert import insert_new, is_postgresql
 
 
 async def find(session: AsyncSession, sha256: str) -> MediaObject | None:
@@ -18,6 +21,22 @@ async def find(session: AsyncSession, sha256: str) -> MediaObject | None:
 async def add_new(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add pictures that are not known yet."""
     await insert_new(session, MediaObject, [dict(row) for row in rows])
+
+
+async def unreferred(session: AsyncSession, before: datetime, limit: int) -> list[str]:
+    """Return the names of pictures received before then that no event and no anomaly refers to, at most `limit`."""
+    old = select(MediaObject.sha256).where(MediaObject.received_at < before)
+    elements = func.jsonb_array_elements_text if is_postgresql(session) else func.json_each
+    referred = []
+    for images in (EventMessage.images, Anomaly.images):
+        each = elements(images).table_valued("value")
+        referred.append(select(each.c.value).select_from(images.class_).join(each, true()))
+    return list(await session.scalars(old.except_(*referred).limit(limit)))
+
+
+async def forget(session: AsyncSession, names: Collection[str]) -> None:
+    """Delete the rows of pictures."""
+    await session.execute(delete(MediaObject).where(MediaObject.sha256.in_(names)))
 
 
 def row(sha256: str, content_type: str, size: int, gateway: str, received_at: datetime) -> dict[str, Any]:

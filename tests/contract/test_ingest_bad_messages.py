@@ -92,6 +92,15 @@ NASTY: dict[str, tuple[bytes, Outcome]] = {
     "before 1970": (batch(READING | {"at": "1969-12-31T23:59:59Z"}, READING), Outcome(1, ONE, reason="1970")),
     "year 1 with an offset": (batch(READING | {"at": "0001-01-01T00:00:00+14:00"}, READING), Outcome(1, ONE)),
     "year 9999": (batch(READING, READING | {"at": "9999-12-31T23:59:59Z"}), Outcome(1, ONE)),
+    "nul in the data of an event": (
+        batch(READING, EVENT | {"data": {"a": ["x\0"]}}),
+        Outcome(1, ONE, reason="$.data.a[0]"),
+    ),
+    "nul in a name": (batch(EVENT | {"data": {"x\0": 1}}, READING), Outcome(1, ONE, reason="U+0000 in a name")),
+    "nul in a text value": (batch(READING | {"values": {"t": "\0"}}, READING), Outcome(1, ONE, reason="U+0000")),
+    "nul in an unknown field": (batch(READING | {"colour": "\0"}, READING), Outcome(1, ONE, reason="$.colour")),
+    "nul in an unknown field of the envelope": (batch(READING, colour="\0"), Outcome(1)),
+    "a backslash before what looks like nul": (batch(EVENT | {"data": {"path": "C:\\u0000"}}), Outcome(1)),
     "ancient": (batch(READING | {"at": "1980-01-06T00:00:00Z"}), Outcome(1)),
     "future": (batch(READING | {"at": "2099-01-01T00:00:00Z"}), Outcome(1)),
 }
@@ -147,6 +156,8 @@ def is_refused_image(delivery: Delivery) -> bool:
 OTHERS: dict[str, tuple[str, bytes, Callable[[Delivery], bool]]] = {
     "state": ("diwang/v1/g1/up/state", json.dumps(STATE).encode(), is_state),
     "state of another": ("diwang/v1/g1/up/state", json.dumps(STATE | {"gateway": "g2"}).encode(), is_dead_message),
+    "state with nul": ("diwang/v1/g1/up/state", json.dumps(STATE | {"config": "\0"}).encode(), is_dead_message),
+    "reply with nul": ("diwang/v1/g1/up/reply", json.dumps(REPLY | {"data": {"a": "\0"}}).encode(), is_dead_message),
     "state without epoch": ("diwang/v1/g1/up/state", b'{"gateway":"g1"}', is_dead_message),
     "reply": ("diwang/v1/g1/up/reply", json.dumps(REPLY).encode(), is_reply),
     "reply of unknown result": (

@@ -136,6 +136,27 @@ async def counted(database: Database) -> dict[str, int]:
         }
 
 
+async def test_text_that_a_database_cannot_keep_costs_its_record_alone(database: Database) -> None:
+    await prepared(database)
+    at = NOW.isoformat().replace("+00:00", "Z")
+    event = {"kind": "event", "device": "cam-1", "at": at, "type": "camera.dark", "severity": "minor"}
+    event |= {"id": str(UUID(int=9)), "state": "began", "data": {"text": "x\0"}}
+    receipt = {"kind": "receipt", "device": "printer-1", "at": at, "job": "j", "result": "printed"}
+    clock = ManualClock(NOW)
+    recorder = Recorder(database, Stream(database, clock), clock, [])
+    recorded = await recorder.record([batch(1, extra=event), batch(2, extra=receipt | {"detail": "\0"})])
+    assert recorded.letters == 2
+    found = await counted(database)
+    assert (found["event_message"], found["receipt_message"], found["taken_batch"]) == (2, 2, 2)
+    async with database.read() as session:
+        letters = list(await session.scalars(select(DeadLetter).order_by(DeadLetter.batch)))
+    assert [letter.reason for letter in letters] == [
+        "the character U+0000 at $.data.text: it cannot be stored",
+        "the character U+0000 at $.detail: it cannot be stored",
+    ]
+    assert json.loads(letters[0].payload) == event
+
+
 async def test_the_same_messages_again_change_nothing(database: Database) -> None:
     await prepared(database)
     clock, counting = ManualClock(NOW), Counting()
