@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -30,10 +30,20 @@ log = logs.get(__name__)
 
 
 class Agent:
-    """One box. `run` it; `stop` ends it cleanly. `restart_asked` tells afterwards whether it should begin anew."""
+    """One box. `run` it; `stop` ends it cleanly. `restart_asked` tells afterwards whether it should begin anew.
+
+    `ending` is called once the end has begun: a driver that hangs can keep `run` from returning.
+    """
 
     def __init__(
-        self, config: Config, secret: Secret, tls: ssl.SSLContext | None, clock: Clock, notifier: Notifier
+        self,
+        config: Config,
+        secret: Secret,
+        tls: ssl.SSLContext | None,
+        clock: Clock,
+        notifier: Notifier,
+        *,
+        ending: Callable[[], None],
     ) -> None:
         self.restart_asked = False
         self._config = config
@@ -41,12 +51,15 @@ class Agent:
         self._tls = tls
         self._clock = clock
         self._notifier = notifier
+        self._ending = ending
         self._stopped = asyncio.Event()
         self._agent = _version()
 
     def stop(self) -> None:
         """Close the devices, keep what they still say, say offline, and return from `run`."""
-        self._stopped.set()
+        if not self._stopped.is_set():
+            self._stopped.set()
+            self._ending()
 
     async def run(self) -> None:
         """Run until stopped. Raises StoreUnavailableError when the outbox cannot be opened, and any bug as it is."""
@@ -108,7 +121,7 @@ class Agent:
                 self._notifier.ready()
                 await self._stopped.wait()
                 self._notifier.stopping()
-                await _close(devices, intake)
+                await _close(devices, supervisor, intake)
                 for part in inner:
                     part.cancel()
         log.info("agent_stopped")
@@ -126,10 +139,12 @@ class Agent:
         )
 
 
-async def _close(devices: asyncio.Task[None], intake: Intake) -> None:
-    """Close the devices and keep what they have said; a driver that does not end is left behind."""
+async def _close(devices: asyncio.Task[None], supervisor: Supervisor, intake: Intake) -> None:
+    """Close the devices and keep what they have said, without waiting for ever for either."""
     devices.cancel()
-    await asyncio.wait((devices,), timeout=_CLOSE_WITHIN_S)
+    _, hanging = await asyncio.wait((devices,), timeout=_CLOSE_WITHIN_S)
+    if hanging:
+        log.error("devices_do_not_close", devices=supervisor.running, within_s=_CLOSE_WITHIN_S)
     try:
         async with asyncio.timeout(_CLOSE_WITHIN_S):
             await intake.flush()

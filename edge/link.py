@@ -10,12 +10,17 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import Config, Hub, Secret
 from protocol import topics
 from protocol.errors import ConfigurationError, UplinkUnavailableError
 
 _REFUSED: Final = 0x80  # MQTT 3.1.1 section 3.9.3
+# MQTT 3.1.1 section 3.2.2.3, and what the library makes of it (MQTT 5.0 section 3.2.2.2).
+_WHO: Final = "the broker does not know this gateway or its password: is the account revoked, the password old?"
+_WHO_CODES: Final = frozenset({4, 5, 134, 135})
 _LIBRARY_LOG: Final = logging.getLogger("edge.link.mqtt")
 _LIBRARY_LOG.setLevel(logging.ERROR)  # it warns of a dozen publications under way, which is what a window is
 
@@ -76,6 +81,10 @@ async def connect(config: Config, secret: Secret, tls: ssl.SSLContext | None, wi
             if any((code if isinstance(code, int) else code.value) >= _REFUSED for code in granted):
                 raise UplinkUnavailableError("the broker refuses the subscription to the gateway's own branch")
             yield Link(client, config.uplink.timeout_s)
+    except MqttConnectError as error:
+        code = error.rc.value if isinstance(error.rc, ReasonCode) else error.rc
+        reason = _WHO if code in _WHO_CODES else f"the broker refuses the connection: {error}"
+        raise UplinkUnavailableError(reason) from error
     except (aiomqtt.MqttError, ValueError) as error:
         raise UplinkUnavailableError(str(error)) from error
 

@@ -181,10 +181,8 @@ class Outbox:
 
     def _relieve(self, connection: apsw.Connection) -> None:
         ledger = shelf.begin(connection)
-        dropped = shelf.drop_telemetry(connection, ledger, need=_RELIEF_BYTES)
+        shelf.drop_telemetry(connection, ledger, need=_RELIEF_BYTES)
         shelf.finish(connection, ledger)
-        if dropped:
-            log.error("telemetry_dropped_for_room_on_disk", records=dropped)
 
     def _seal(self, connection: apsw.Connection, lane: Lane) -> SealedBatch | None:
         ledger = shelf.begin(connection)

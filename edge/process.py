@@ -1,7 +1,7 @@
 """The agent's process: `python -m edge.process --config site.toml [--check]`.
 
 Exit codes: 0 stopped on purpose, 1 a bug (with its trace), 2 a mistake in the configuration, 3 the outbox cannot be
-opened.
+opened, 4 stopped on purpose, but something did not end within STOPPED_WITHIN_S and was cut off.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import os
 import signal
 import ssl
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,8 @@ from protocol.errors import ConfigurationError, StoreUnavailableError
 
 EXIT_CONFIGURATION: Final = 2
 EXIT_STORE: Final = 3
+EXIT_HUNG: Final = 4
+STOPPED_WITHIN_S: Final = 15.0
 
 log = logs.get(__name__)
 
@@ -47,19 +50,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{options.config}: fine, {len(config.devices)} devices")  # noqa: T201 - the same
         return 0
     logs.configure(program="edge", level=options.log_level)
+    again = [sys.executable, "-m", "edge.process", *(arguments or sys.argv[1:])]
     try:
-        restart = asyncio.run(_run(config, secret, tls))
+        restart = asyncio.run(_run(config, secret, tls, again))
     except StoreUnavailableError as error:
         log.critical("outbox_cannot_be_opened", reason=str(error))
         return EXIT_STORE
     if restart:
-        command = [sys.executable, "-m", "edge.process", *(arguments or sys.argv[1:])]
-        os.execv(sys.executable, command)  # noqa: S606 - this program again
+        os.execv(sys.executable, again)  # noqa: S606 - this program again
     return 0
 
 
-async def _run(config: Config, secret: Secret, tls: ssl.SSLContext | None) -> bool:
-    agent = Agent(config, secret, tls, SystemClock(), Notifier())
+async def _run(config: Config, secret: Secret, tls: ssl.SSLContext | None, again: list[str]) -> bool:
+    def cut_off() -> None:
+        # Only what is not on the disk could be lost here, and nobody was told that it is safe.
+        log.critical("not_stopped_in_time", within_s=STOPPED_WITHIN_S)
+        if agent.restart_asked:
+            os.execv(sys.executable, again)  # noqa: S606 - this program again
+        os._exit(EXIT_HUNG)
+
+    # A thread of its own: a driver may block the loop itself.
+    deadline = threading.Timer(STOPPED_WITHIN_S, cut_off)
+    deadline.daemon = True
+    agent = Agent(config, secret, tls, SystemClock(), Notifier(), ending=deadline.start)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, agent.stop)

@@ -11,6 +11,7 @@ behind a day of outage.
 
 import hashlib
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -42,6 +43,7 @@ ROW_BYTES: Final = 32  # what a row costs beside its payload, roughly
 QUARANTINED_AT_MOST: Final = 100
 _CHUNK: Final = 500
 _LOOK_BACK_BATCHES: Final = 4
+_counters: Final = attrgetter("seq", "next_id", "live_from", "drop_from", "records", "bytes", "dropped", "age_ms")
 
 log = logs.get(__name__)
 
@@ -106,16 +108,7 @@ def finish(connection: apsw.Connection, ledger: Ledger) -> None:
     """Write the counters."""
     connection.execute(
         "UPDATE ledger SET seq=?, next_id=?, live_from=?, drop_from=?, records=?, bytes=?, dropped=?, age_ms=?",
-        (
-            ledger.seq,
-            ledger.next_id,
-            ledger.live_from,
-            ledger.drop_from,
-            ledger.records,
-            ledger.bytes,
-            ledger.dropped,
-            ledger.age_ms,
-        ),
+        _counters(ledger),
     )
 
 

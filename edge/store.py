@@ -29,6 +29,7 @@ T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
 
 _GROUP_JOBS: Final = 256
+_ROOM_AFTER_S: Final = 10.0
 
 log = logs.get(__name__)
 
@@ -67,7 +68,7 @@ class Store:
         self._ballast = Ballast(file.with_suffix(".ballast"), ballast_bytes)
         self._owner = _Owner()
         self._parked: list[_Job] = []
-        self._full = False
+        self._full_at: float | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._own, name=f"{file.stem}-owner", daemon=True)
         self._loop: asyncio.AbstractEventLoop
@@ -183,9 +184,9 @@ class Store:
 
     def _commit_without_room(self, database: Database, group: list[_Job], reason: str) -> None:
         """Do in the ballast's room what makes room, then put the ballast back; what adds gets what is left."""
-        if not self._full:
+        if self._full_at is None:
             log.critical("disk_full", file=self._file.name, reason=reason)
-            self._full = True
+        self._full_at = self._clock.monotonic()
         self._ballast.give_up()
         self._turn_away(lambda: self._relieve(database), ())
         modest = [job for job in group if not job.grows]
@@ -197,9 +198,12 @@ class Store:
         self._turn_away(lambda: self._transact(database, rest), rest)
 
     def _note_room(self, group: list[_Job]) -> None:
-        if self._full and any(job.grows for job in group):
+        """Say that there is room once that has held for a while: what is dropped makes room for a moment only."""
+        if self._full_at is None or not any(job.grows for job in group):
+            return
+        if self._clock.monotonic() - self._full_at > _ROOM_AFTER_S:
             log.warning("disk_has_room_again", file=self._file.name)
-            self._full = False
+            self._full_at = None
 
     def _relieve(self, database: Database) -> None:
         database.write_log_back()

@@ -47,6 +47,11 @@ class Supervisor:
         self._closing = False
         self._slots = {device: _Slot() for device in config.devices}
 
+    @property
+    def running(self) -> list[str]:
+        """The devices that are open, are being opened, or do not close."""
+        return [name for name, slot in self._slots.items() if slot.attempt is not None and not slot.attempt.done()]
+
     async def run(self) -> None:
         """Keep all devices running until cancelled."""
         async with asyncio.TaskGroup() as tasks:

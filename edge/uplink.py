@@ -66,12 +66,13 @@ class Uplink:
         self._gateway = config.gateway.id
         self._flights: dict[str, asyncio.Event] = {}
         self._hub_heard_at = 0.0
+        self._hub_is_silent = False
 
     async def run(self) -> None:
         """Keep the link up until cancelled; say offline at the end."""
         chance = Random()  # noqa: S311 - to spread reconnections, not to hide anything
         waits = delays(chance, first_s=_FIRST_WAIT_S, most_s=_LONGEST_WAIT_S)
-        lost = False
+        said: set[str] = set()
         # Each session is a task of its own, so that a cancellation of this one is never mistaken for the end of a link.
         async with asyncio.TaskGroup() as sessions:
             while True:
@@ -80,10 +81,11 @@ class Uplink:
                 await asyncio.wait((session,))
                 if self._clock.monotonic() - begun_at > _STEADY_AFTER_S:
                     waits = delays(chance, first_s=_FIRST_WAIT_S, most_s=_LONGEST_WAIT_S)
-                    lost = False
-                if not lost:
-                    log.warning("uplink_lost", reason=session.result())
-                    lost = True
+                    said.clear()
+                reason = "the link was given up" if session.cancelled() else session.result()
+                if reason not in said:
+                    log.warning("uplink_lost", reason=reason)
+                    said.add(reason)
                 await asyncio.sleep(next(waits))
 
     async def _attempt(self) -> str:
@@ -144,7 +146,7 @@ class Uplink:
                 await self._publish_image(link, digest)
             if await self._answered(link, str(batch.id), topic, batch.payload, repeats):
                 break
-            log.info("batch_goes_again", batch=str(batch.id), seq=batch.seq)
+            log.debug("batch_goes_again", batch=str(batch.id), seq=batch.seq)
             batch = await self._outbox.sealed(sealed.id)
             repeats += 1
         self._flights.pop(str(sealed.id), None)
@@ -185,7 +187,10 @@ class Uplink:
             if self._hub_heard_at > published_at:
                 due = timeouts >= min(2**repeats, _PATIENCE)
             else:
-                due = next(iter(self._flights)) == key
+                due = next(iter(self._flights), None) == key
+                if due and not self._hub_is_silent:
+                    log.warning("hub_does_not_answer", batch=key, within_s=self._config.uplink.ack_timeout_s)
+                    self._hub_is_silent = True
             if due:
                 return False
 
@@ -206,6 +211,9 @@ class Uplink:
     async def _hear(self, ack: Ack) -> None:
         self._hub_clock.hear(ack.hub_at)
         self._hub_heard_at = self._clock.monotonic()
+        if self._hub_is_silent:
+            log.info("hub_answers_again")
+            self._hub_is_silent = False
         for refusal in ack.refused:
             log.error("refused_by_the_hub", id=refusal.id, reason=refusal.reason)
         await self._outbox.settle(ack)

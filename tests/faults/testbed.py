@@ -25,7 +25,7 @@ import httpx
 from diwang.demo import receiver
 from tests.faults import ledger, nemesis
 from tests.faults.programs import Hub, Tmpfs
-from tests.simulators.edge_process import EdgeProcess
+from tests.simulators.edge_process import EdgeProcess, faketime
 from tests.simulators.fault_proxy import FaultProxy
 from tests.simulators.nats_server import free_port
 
@@ -130,19 +130,7 @@ async def _box(http: httpx.AsyncClient, gateway: str, folder: Path, disk: Tmpfs,
     ]
     config.write_text("\n".join(parts))
     environment = {"EDGE_BROKER_PASSWORD": answer.json()["password"]}
-    return EdgeProcess(config, environment=environment | (_faketime(folder / "clock") if gateway == SKEWED else {}))
-
-
-def _faketime(clock: Path) -> dict[str, str]:
-    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-    if not libraries:
-        raise SystemExit("missing: faketime; run: sudo apt-get install faketime")
-    return {
-        "LD_PRELOAD": str(libraries[0]),
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_NO_CACHE": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-    }
+    return EdgeProcess(config, environment=environment | (faketime(folder / "clock") if gateway == SKEWED else {}))
 
 
 async def _stored(reader: ledger.Reader) -> float:

@@ -27,6 +27,18 @@ def site(
     return file
 
 
+def faketime(clock: Path) -> dict[str, str]:
+    """Return the environment of a program whose wall clock is off by what the file says: `+86400`, say, in seconds."""
+    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    assert libraries, "missing: faketime; run: sudo apt-get install faketime"
+    return {
+        "LD_PRELOAD": str(libraries[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+    }
+
+
 class EdgeProcess:
     """An agent that may be killed and started again as often as wanted. Its log lies beside its configuration."""
 

@@ -8,8 +8,9 @@ Whatever is in `kept` must reach the hub, and nothing that is not in `said` may.
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
@@ -34,6 +35,7 @@ class LoadOptions(Options, frozen=True, kw_only=True):
     ledger: str = ""
     fsync: bool = True
     fail_after: Annotated[int, Meta(ge=0)] = 0
+    closing: Literal["ends", "waits", "blocks"] = "ends"
 
 
 class _Ledger:
@@ -156,7 +158,18 @@ async def _open(device: str, options: LoadOptions, clock: Clock, folder: Path) -
     try:
         yield opened
     finally:
+        match options.closing:
+            case "waits":
+                await _for_ever()
+            case "blocks":
+                threading.Event().wait()
         opened.close()
+
+
+async def _for_ever() -> None:
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
 
 
 SPEC = DriverSpec(name="load", summary="Speaks at a given rate and keeps a ledger.", options=LoadOptions, open=_open)

@@ -35,6 +35,7 @@ class NatsServer:
         self.mqtt_port = free_port()
         self.nats_port = free_port()
         self._folder = folder
+        self.log = folder / "nats.log"
         self._process: asyncio.subprocess.Process | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self._config = folder / "nats.conf"
@@ -50,7 +51,7 @@ class NatsServer:
 
     async def start(self) -> Self:
         """Start it and return once it accepts MQTT connections."""
-        log = (self._folder / "nats.log").open("ab")
+        log = self.log.open("ab")
         self._process = await asyncio.create_subprocess_exec(binary(), "-c", str(self._config), stdout=log, stderr=log)
         log.close()
         async with asyncio.timeout(_STARTED_WITHIN_S):
@@ -60,7 +61,7 @@ class NatsServer:
                     writer.close()
                     await writer.wait_closed()
                     return self
-                assert self._process.returncode is None, (self._folder / "nats.log").read_text()
+                assert self._process.returncode is None, self.log.read_text()
                 await asyncio.sleep(0.02)
 
     async def kill(self, *, wipe: bool = False) -> None:
