@@ -43,6 +43,11 @@ class Caller:
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
+def looks_like_key(secret: str) -> bool:
+    """Tell whether a text has the shape of a key, `dw_<id>_<secret>`."""
+    return _KEY.fullmatch(secret) is not None
+
+
 class KeyRing:
     """The keys and sessions of one hub process."""
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
-from hub.accounts.keyring import Caller
+from hub.accounts.keyring import Caller, looks_like_key
 from hub.accounts.scopes import Scope
 from hub.parts import Parts, PartsHere
 from protocol.errors import RefusedRequestError
@@ -49,7 +49,9 @@ async def identified(
 
     403 for a changing request that another site made a browser send.
     """
-    if key is not None:
+    if key is not None and not looks_like_key(key.credentials):
+        caller = None  # costs nothing to refuse, and is no try
+    elif key is not None:
         caller = await parts.keys.caller_offering(key.credentials, address_of(request))
     elif cookie := request.cookies.get(cookie_name(parts)):
         if request.method not in _SAFE and not from_our_page(request):

@@ -82,7 +82,8 @@ def _is_due(command: IssuedCommand, now: datetime) -> bool:
     if command.sent_at is None:
         return True
     wait = RESENT_AFTER_S[min(command.times_sent, len(RESENT_AFTER_S)) - 1]
-    return now - command.sent_at >= timedelta(seconds=wait)
+    # Sent in the future is sent before the clock was set back.
+    return not timedelta(0) <= now - command.sent_at < timedelta(seconds=wait)
 
 
 def _message(command: IssuedCommand) -> Command:

@@ -21,12 +21,15 @@ async def find(session: AsyncSession, command_id: UUID) -> IssuedCommand | None:
 
 
 async def to_send(session: AsyncSession, limit: int) -> Sequence[IssuedCommand]:
-    """Return pending commands to gateways that are online, the oldest first."""
+    """Return pending commands to gateways that are online: those never sent first, then those sent longest ago.
+
+    So a gateway that answers nothing does not stand before the others.
+    """
     wanted = (
         select(IssuedCommand)
         .join(Gateway, Gateway.gateway == IssuedCommand.gateway)
         .where(IssuedCommand.state == PENDING, Gateway.online, Gateway.revoked_at.is_(None))
-        .order_by(IssuedCommand.issued_at, IssuedCommand.id)
+        .order_by(IssuedCommand.sent_at.nulls_first(), IssuedCommand.issued_at, IssuedCommand.id)
         .limit(limit)
     )
     return (await session.scalars(wanted)).all()

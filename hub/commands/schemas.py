@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from hub.api.times import Instant
-from hub.api.values import Level
+from hub.api.values import JsonObject, Level
 from hub.commands.model import IssuedCommand
 
 CommandName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
@@ -21,7 +21,7 @@ class CommandIn(BaseModel):
     gateway: Level
     device: Level | None = Field(default=None, description="Left out: the gateway itself")
     name: CommandName = Field(examples=["print", "snapshot", "clip", "configure", "restart", "locate"])
-    args: dict[str, Any] = Field(default_factory=dict, description="At most 64 KiB as JSON")
+    args: JsonObject = Field(default_factory=dict, description="At most 64 KiB as JSON")
     expires_at: Instant | None = Field(default=None, description="When it is too late; five minutes when left out")
 
 

@@ -32,6 +32,7 @@ REORDERED_WITHIN: Final = timedelta(seconds=60)
 """States of one gateway are out of order by less than this. An older one that comes later is from a clock set back."""
 
 CLOCK_IS_OFF: Final = timedelta(seconds=60)
+SETTLING: Final = timedelta(seconds=30)
 
 
 class Word(Enum):
@@ -66,6 +67,8 @@ def judged(known: Known, said: Said) -> Word:
     if known.at is None or known.heard_at is None or state.at > known.at:
         return Word.NEWS
     since_heard = said.received_at - known.heard_at
+    if since_heard < timedelta(0):  # the hub's own clock was set back: nothing can be told from it
+        since_heard = timedelta.max
     if not state.online:
         other_enrolment = known.epoch is not None and state.epoch != known.epoch
         return Word.STALE if other_enrolment or since_heard < JUST_BACK else Word.WILL
@@ -106,10 +109,12 @@ class Presence:
     async def sweep(self, session: AsyncSession, connected: Collection[str], settled_before: datetime) -> None:
         """Correct what is believed by what the broker knows: who has no connection is offline.
 
-        Gateways heard after `settled_before` are left: they may have connected after the broker was asked.
+        Gateways heard within SETTLING after `settled_before` are left: they may have connected after the broker was
+        asked. Heard later than that is heard before the hub's clock was set back.
         """
         for row in await repository.online(session):
-            if row.gateway not in connected and (row.heard_at is None or row.heard_at < settled_before):
+            settling = row.heard_at is not None and settled_before <= row.heard_at <= settled_before + SETTLING
+            if row.gateway not in connected and not settling:
                 row.online = False
                 await self._tell(session, row)
 

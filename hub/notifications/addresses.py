@@ -19,6 +19,11 @@ Network = IPv4Network | IPv6Network
 
 REFUSED: Final = "channels.url_refused"
 LOOKUP_S: Final = 5.0
+_PORTS: Final = 65_536
+
+_UNICAST: Final = IPv6Network("2000::/3")
+_TRANSLATED: Final = IPv6Network("64:ff9b::/96")
+"""Global unicast (RFC 4291), and the prefix that networks without IPv4 translate it to (RFC 6052)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +54,16 @@ class AddressPolicy:
         """
         try:
             parsed = httpx.URL(url)
-        except httpx.InvalidURL as error:
+            host = parsed.host
+        except (httpx.InvalidURL, UnicodeError) as error:
             raise _refused(f"not an address: {error}") from error
-        if parsed.scheme not in {"https", "http"} or not parsed.host:
+        if parsed.scheme not in {"https", "http"} or not host:
             raise _refused("an https address is wanted")
+        if parsed.port is not None and not 0 < parsed.port < _PORTS:
+            raise _refused(f"a port is between 1 and {_PORTS - 1}")
         if parsed.userinfo or parsed.fragment:
             raise _refused("an address without user name, password and fragment is wanted")
-        literal = _literal(parsed.host)
+        literal = _literal(host)
         if literal is not None:
             self._require(parsed, literal)
         elif parsed.scheme == "http" and not self._named(parsed):
@@ -78,13 +86,21 @@ class AddressPolicy:
         return url.host.lower().rstrip(".") in self.hosts
 
     def _require(self, url: httpx.URL, address: Address) -> None:
-        plain = address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+        plain = _reached(address)
         if self._named(url) or any(plain in network for network in self.networks):
             return
-        if not plain.is_global or plain.is_multicast:
+        if not plain.is_global or plain.is_multicast or (isinstance(plain, IPv6Address) and plain not in _UNICAST):
             raise _refused(f"{plain} is not a public address, and the configuration does not allow it")
         if url.scheme == "http":
             raise _refused("plain http is only for hosts that the configuration allows (notifications.allow)")
+
+
+def _reached(address: Address) -> Address:
+    """Return the IPv4 address that an IPv6 one leads to by mapping, translation or tunnel; else the address itself."""
+    if isinstance(address, IPv4Address):
+        return address
+    translated = IPv4Address(int(address) & 0xFFFF_FFFF) if address in _TRANSLATED else None
+    return address.ipv4_mapped or address.sixtofour or translated or address
 
 
 def _literal(host: str) -> Address | None:

@@ -39,7 +39,8 @@ ANSWER_S: Final = 10.0
 """How long a receiver may take, from the first packet to its status."""
 
 _GONE: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
-_LIMITS: Final = httpx.Limits(max_connections=32, max_keepalive_connections=8)
+_LIMITS: Final = httpx.Limits(max_connections=32, max_keepalive_connections=0)
+"""No connection is used twice: it was opened under the name of one receiver, and another may share its address."""
 
 
 @asynccontextmanager

@@ -279,3 +279,10 @@ async def test_logging_out_ends_what_lasts(api: Api) -> None:
     assert await api.parts.keys.alive(caller)
     await browser.post("/logout")
     assert not await api.parts.keys.alive(caller)
+
+
+async def test_what_does_not_look_like_a_key_is_no_try(api: Api) -> None:
+    stranger = api.without_key()
+    for number in range(DIFFERENT_KEYS + 1):
+        answer = await stranger.get(WHOAMI, headers={"Authorization": f"Bearer {number}"})
+        assert answer.status_code == 401

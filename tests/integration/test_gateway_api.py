@@ -18,6 +18,8 @@ import pytest
 from hub.accounts.keyring import KeyRing
 from hub.accounts.scopes import Scope
 from hub.app import create_app
+from hub.commands import dispatching
+from hub.commands.model import IssuedCommand
 from hub.config import HubConfig
 from hub.grids.live import LiveGrids
 from hub.ingest import repository
@@ -246,3 +248,45 @@ async def test_a_record_that_became_readable_is_replayed_once(api: Domain, chain
         assert replayed["replay_result"] == "stored"
     assert [(each.device, each.value) for each in await chain.telemetry.last()] == [("d7", 7.5)]
     assert [each["device"] for each in (await api.get("/devices"))["items"]] == ["d7"]
+
+
+ODD_ARGS = [
+    '{"a": NaN}',
+    '{"a": -Infinity}',
+    '{"a": "\\ud800"}',
+    '{"\\udc00": 1}',
+    '{"a": "\\u0000"}',
+    '{"\\u0000": 1}',
+]
+ODD_ARGS += [f'{{"a": {10**30}}}', '{"a": ' + "[" * 300 + "]" * 300 + "}"]
+
+
+@pytest.mark.parametrize("args", ODD_ARGS, ids=range(len(ODD_ARGS)))
+async def test_what_no_box_could_read_is_not_sent(api: Domain, gateway: SimulatedGateway, args: str) -> None:
+    await gateway.say()
+    body = f'{{"gateway": "g1", "name": "snapshot", "args": {args}}}'
+    answer = await api.http.post("/commands", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422, answer.text
+    assert (await api.get("/commands"))["items"] == []
+
+
+async def test_a_gateway_that_answers_nothing_does_not_stand_before_others(
+    api: Domain, gateway: SimulatedGateway
+) -> None:
+    await gateway.say()
+    made = await api.post("/gateways", {"gateway": "g2"})
+    async with connected_gateway(made["broker"], "g2", made["password"]) as second:
+        await second.say()
+        await until(lambda: api.get("/gateways/g2"), lambda each: each["status"] == "online")
+        for _ in range(dispatching._AT_ONCE + 1):
+            await api.post("/commands", {"gateway": "g1", "name": "snapshot"})
+        late = await api.post("/commands", {"gateway": "g2", "name": "snapshot"})
+        await until(lambda: api.get(f"/commands/{late['id']}"), lambda each: each["times_sent"] > 0)
+
+
+async def test_a_step_back_of_the_clock_does_not_hold_commands_back() -> None:
+    now = CLOCK.now()
+    sent = IssuedCommand(sent_at=now, times_sent=1)
+    assert not dispatching._is_due(sent, now + timedelta(seconds=1))
+    assert dispatching._is_due(sent, now + timedelta(seconds=3))
+    assert dispatching._is_due(sent, now - timedelta(hours=1))

@@ -37,6 +37,9 @@ UNKNOWN = Known(None, online=False, at=None, heard_at=None)
         (ONLINE, said(99, 110, online=True), Word.STALE),
         (ONLINE, said(100, 110, online=True), Word.STALE),
         (OFFLINE, said(100, 110, online=True), Word.NEWS),
+        # The hub's own clock was set back: a will still counts, and so does what a box says.
+        (ONLINE, said(0, -3_600, online=False), Word.WILL),
+        (ONLINE, said(99, -3_600, online=True), Word.NEWS),
         # A box whose clock was set back is believed again after a minute.
         (ONLINE, said(-1_000_000, 161, online=True), Word.NEWS),
     ],

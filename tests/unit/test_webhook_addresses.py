@@ -33,6 +33,15 @@ SITE = AddressPolicy.of(("127.0.0.1", "10.1.0.0/16", "desk.local", "fd00::/8"))
         "https://[fd00::1]/",
         "https://[::ffff:10.0.0.1]/",
         "https://[::ffff:127.0.0.1]/",
+        "https://[64:ff9b::10.0.0.1]/",
+        "https://[64:ff9b:1::1]/",
+        "https://[2002:7f00:1::]/",
+        "https://[::127.0.0.1]/",
+        "https://[::ffff:0:10.0.0.1]/",
+        "https://[fec0::1]/",
+        "https://1.1.1.1:65536/",
+        "https://1.1.1.1:0/",
+        "https://xn--/",
         "http://1.1.1.1/",
     ],
 )
@@ -42,7 +51,12 @@ def test_what_is_not_open_to_all_is_refused(url: str) -> None:
     assert (caught.value.rule, caught.value.status) == ("channels.url_refused", 422)
 
 
-@pytest.mark.parametrize("url", ["https://example.org/hook?x=1", "https://1.1.1.1:8443/", "https://[2606:4700::1111]/"])
+NAT64 = "https://[64:ff9b::1.1.1.1]/"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.org/hook?x=1", "https://1.1.1.1:8443/", "https://[2606:4700::1111]/", NAT64]
+)
 def test_public_https_is_taken(url: str) -> None:
     assert NOTHING.require_url(url).scheme == "https"
 
