@@ -103,7 +103,7 @@ def main() -> None:
     ]
     for gateways in (1, 10, 100, 1000):
         row = run(gateways, seconds)
-        rows.append((f"readings, {gateways:,} gateways", *figures(row, ready)))
+        rows.append((f"readings, {gateways:,} gateway{'s' * (gateways > 1)}", *figures(row, ready)))
     for kind in ("position", "event"):
         row = run(10, seconds, kind=kind)
         rows.append((f"{kind}s, 10 gateways, whole anomaly pipeline", *figures(row, ready)))

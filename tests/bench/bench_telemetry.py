@@ -107,10 +107,10 @@ async def compare(folder: Path, kind: Callable[[int, datetime], Record]) -> list
     started = time.perf_counter()
     laid_out = [rows_of(offered, catalogue, number) for number, offered in enumerate(rounds)]
     columns = BATCHES * RECORDS * COMMITS / (time.perf_counter() - started)
-    tables = [rows.readings if rows.readings.num_rows else rows.positions for rows in laid_out]
+    same = [rows for each in laid_out for rows in (each.readings, each.positions) if rows is not None]
     alone, ours, wide = [], [], []
     for turn in range(3):
-        alone.append(duckdb_alone(folder, tables, f"alone-{kind.__name__}-{turn}"))
+        alone.append(duckdb_alone(folder, same, f"alone-{kind.__name__}-{turn}"))
         ours.append(await commit_rate(folder, rounds, f"ours-{kind.__name__}-{turn}"))
         if kind is reading:
             wide.append(duckdb_alone(folder, [_wide(offered) for offered in rounds], f"wide-{turn}"))
