@@ -11,6 +11,7 @@ from edge.ballast import Ballast
 from protocol import logs
 from protocol.clock import Clock
 
+DAMAGED: Final = (apsw.NotADBError, apsw.CorruptError)
 NO_ROOM: Final = (apsw.FullError, apsw.IOError, apsw.CantOpenError)
 
 _PAGE_BYTES: Final = 4096
@@ -23,7 +24,7 @@ class Database:
     """A connection in WAL mode, synchronous FULL, that nobody else may have.
 
     The log is written back between transactions and never inside a commit, so that a commit that fails has failed.
-    Raises apsw.Error when the file cannot be opened; a damaged one is set aside and a new one begun.
+    Raises apsw.Error when the file cannot be opened; one that is damaged or condemned is set aside and a new one begun.
     """
 
     def __init__(self, file: Path, schema: str, ballast: Ballast, clock: Clock) -> None:
@@ -33,15 +34,22 @@ class Database:
         self._log_pages = 0
         # Writing the log back makes the file grow by as much, so the log stays well below the ballast.
         self._log_bytes = ballast.size // 4
+        self._condemned = file.with_suffix(".condemned")
+        if self._condemned.exists():
+            self._set_aside(clock, "damage was met in its midst")
         try:
             self.connection = self._connect()
-        except (apsw.NotADBError, apsw.CorruptError) as error:
+        except DAMAGED as error:
             self._set_aside(clock, str(error))
             self.connection = self._connect()
 
     def close(self) -> None:
         """Write the log back and close the file."""
         self.connection.close()
+
+    def condemn(self) -> None:
+        """Have the file set aside when it is opened next: damage in its midst is met long after opening."""
+        self._condemned.touch()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -99,6 +107,8 @@ class Database:
     def _set_aside(self, clock: Clock, reason: str) -> None:
         aside = self._file.with_suffix(f".damaged-{clock.new_id()}")
         log.critical("database_damaged_and_set_aside", file=self._file.name, kept_as=aside.name, reason=reason)
-        self._file.rename(aside)
+        if self._file.exists():
+            self._file.rename(aside)
         for leftover in ("-wal", "-shm", "-journal"):
             Path(f"{self._file}{leftover}").unlink(missing_ok=True)
+        self._condemned.unlink(missing_ok=True)

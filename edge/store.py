@@ -20,7 +20,7 @@ from typing import Any, Final, Self, TypeVar
 import apsw
 
 from edge.ballast import Ballast
-from edge.database import NO_ROOM, Database
+from edge.database import DAMAGED, NO_ROOM, Database
 from protocol import logs
 from protocol.clock import Clock
 from protocol.errors import DiwangError, StoreUnavailableError
@@ -141,10 +141,13 @@ class Store:
                 if not all(job.hurried for job in group):
                     next_commit = self._clock.monotonic() + self._group_s
                 group.clear()
+        except DAMAGED as error:
+            log.critical("database_damaged", file=self._file.name, reason=str(error))
+            database.condemn()
         finally:
             self._owner.dead = True
-            database.close()
             self._give_up_on([*group, *self._parked])
+            database.close()
 
     def _gather(self, group: list[_Job], not_before: float) -> bool:
         """Wait for work and collect what comes with it; return whether there may be more later."""
@@ -238,7 +241,7 @@ class Store:
         connection.execute("SAVEPOINT job")
         try:
             job.outcome = job.work(connection)
-        except NO_ROOM:
+        except (*NO_ROOM, *DAMAGED):
             raise  # the whole transaction is lost
         except (DiwangError, apsw.Error) as error:
             job.error = error

@@ -79,6 +79,32 @@ async def test_a_damaged_file_is_set_aside_and_the_box_goes_on(tmp_path: Path) -
     assert "o.damaged-" in await asyncio.to_thread(names, tmp_path)
 
 
+async def test_damage_that_is_met_later_ends_the_owner_loudly_and_is_set_aside_next_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with opened(tmp_path, LIMITS) as outbox:
+        for first in range(0, 400, 40):
+            await outbox.append([reading(first + each, padding=200) for each in range(40)])
+    await asyncio.to_thread(overwrite_the_middle, tmp_path / "o.db")
+    with pytest.raises(RuntimeError, match="has ended"):
+        async with opened(tmp_path, LIMITS) as outbox:
+            await take_all(outbox)
+    assert "database_damaged" in capsys.readouterr().out
+    async with opened(tmp_path, LIMITS) as outbox:
+        await outbox.append([reading(7)])
+        assert await take_all(outbox) == [7]
+    async with opened(tmp_path, LIMITS) as outbox:
+        assert (await outbox.status()).records == 0
+    assert (await asyncio.to_thread(names, tmp_path)).count("o.damaged-") == 1
+
+
+def overwrite_the_middle(file: Path) -> None:
+    """Damage what was written long ago, as an old memory card does; the beginning, which opening reads, is whole."""
+    content = bytearray(file.read_bytes())
+    content[8 * 4096 : -4 * 4096] = b"\xa5" * (len(content) - 12 * 4096)
+    file.write_bytes(content)
+
+
 def names(folder: Path) -> str:
     return " ".join(file.name for file in folder.iterdir())
 
