@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -29,7 +30,9 @@ BENCHES = {
     "camera": 360,
     "peer": 1_200,
 }
-"""Name and the seconds that each may take; a whole run on two cores takes about 25 minutes."""
+"""Name and the seconds that each may take; a whole run on two cores takes about 13 minutes."""
+
+ENDED_WITHIN_S = 20.0
 
 READING = """\
 Written by `make bench`. Everything ran on one machine, one bench after the other, load generators and brokers on the
@@ -64,14 +67,22 @@ def run(name: str, limit_s: float) -> Section:
             said, _ = bench.communicate(timeout=limit_s)
             error = "" if bench.returncode == 0 else f"ended with status {bench.returncode}"
         except subprocess.TimeoutExpired:
-            os.killpg(bench.pid, signal.SIGKILL)
-            said, _ = bench.communicate()
+            said = _ended(bench)
             error = f"was not done after {limit_s:.0f} s"
         if error:
             complaints.seek(0)
             last = "".join(complaints.readlines()[-20:]).replace(str(ROOT), ".")
             said = f"{said or f'## {name}'}\n\n**This bench {error}:**\n\n```text\n{last}```\n"
     return Section(name, said.strip(), time.monotonic() - began, whole=not error)
+
+
+def _ended(bench: subprocess.Popen[str]) -> str:
+    """Let a bench end its programs and clear up after itself, or else end all of them; return what it has said."""
+    bench.send_signal(signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        return bench.communicate(timeout=ENDED_WITHIN_S)[0]
+    os.killpg(bench.pid, signal.SIGKILL)
+    return bench.communicate()[0]
 
 
 def page(sections: list[Section], began: datetime, busy: str) -> str:
