@@ -5,6 +5,7 @@ A ring is a folder of segments named for the time of their first entry. An entry
 they survive the death of the process; a power cut may cost the last seconds. A torn entry ends its segment.
 """
 
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ class Ring:
         self._max_bytes = max_bytes
         self._segment_bytes = max(max_bytes // _SEGMENTS, _HEAD.size + 1)
         self._file: int | None = None
+        self._segment = folder
         self._written = 0
         self._failing = False
 
@@ -41,9 +43,12 @@ class Ring:
         try:
             if self._file is None or self._written + len(entry) > self._segment_bytes:
                 self._file = self._turn(at)
-            self._written += os.write(self._file, entry)
+            taken = os.write(self._file, entry)
+            self._written += taken
+            if taken < len(entry):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 - the system says it next time only
         except OSError as error:
-            self.close()  # the next entry begins a segment: nothing follows a torn one
+            self._abandon()
             if not self._failing:
                 log.warning("raw_data_not_kept", folder=self._folder.name, reason=str(error))
             self._failing = True
@@ -56,6 +61,12 @@ class Ring:
             os.close(self._file)
             self._file = None
 
+    def _abandon(self) -> None:
+        """Let nothing follow a torn entry, and no empty segment stay for each that was in vain."""
+        if self._file is not None and self._written == 0:
+            self._segment.unlink(missing_ok=True)
+        self.close()
+
     def _turn(self, at: datetime) -> int:
         self.close()
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -67,9 +78,9 @@ class Ring:
             oldest.unlink()
         # The number comes first in the name: the wall clock may jump, the order must not.
         number = int(segments[-1].name.partition("-")[0]) + 1 if segments else 1
-        file = self._folder / f"{number:010d}-{at:%Y%m%dT%H%M%S}{_SUFFIX}"
+        self._segment = self._folder / f"{number:010d}-{at:%Y%m%dT%H%M%S}{_SUFFIX}"
         self._written = 0
-        return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        return os.open(self._segment, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
 
 
 def entries(folder: Path) -> Iterator[tuple[datetime, bytes]]:

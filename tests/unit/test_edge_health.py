@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -144,6 +146,32 @@ def test_the_ring_keeps_the_newest_within_its_bytes(tmp_path: Path) -> None:
     again.close()
     newest = list(entries(tmp_path))[-1]
     assert newest == (AT, b"after a restart")
+
+
+def test_a_full_disk_costs_entries_and_leaves_no_litter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    room = 20
+
+    def write(descriptor: int, entry: bytes) -> int:
+        nonlocal room
+        taken = min(room, len(entry))
+        if not taken:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        room -= taken
+        return really_write(descriptor, entry[:taken])
+
+    really_write = os.write
+    ring = Ring(tmp_path / "raw", 10_000)
+    monkeypatch.setattr("edge.ring.os.write", write)
+    for number in range(50):
+        ring.write(AT, b"%07d" % number)
+    room = 1_000
+    ring.write(AT, b"again")
+    ring.close()
+    assert [payload for _, payload in entries(tmp_path / "raw")] == [b"0000000", b"again"]
+    assert len(list((tmp_path / "raw").iterdir())) == 2
+    assert capsys.readouterr().out.count("raw_data_not_kept") == 1
 
 
 def test_a_torn_entry_ends_its_segment_only(tmp_path: Path) -> None:
