@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Final
 
 import uvicorn
 
+from hub import data_folder
 from hub.app import create_app
 from hub.composition import Hub, open_hub
 from hub.config import HttpSection, HubConfig, Secrets
@@ -58,8 +60,8 @@ async def _run(config: HubConfig, secrets: Secrets) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _listening(config.http) as listener:
+    os.umask(0o077)  # what the hub keeps is for its own user
+    with data_folder.held(config), _listening(config.http) as listener:
         async with open_hub(config, secrets, SystemClock()) as hub:
             await _serve(hub, listener, stop)
     log.info("hub_stopped")

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -159,3 +160,44 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         refused = command("run", "--data", str(tmp_path / "other"), "--port", port)
     assert refused.returncode == 2
     assert "cannot listen" in refused.stderr
+
+
+def test_one_data_folder_is_for_one_hub(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running(data) as hub:
+        refused = command("run", "--data", str(data), "--port", "0", "--mqtt-port", "0")
+        assert refused.returncode == 2
+        assert "another hub runs on the data folder" in refused.stderr
+        assert "Traceback" not in refused.stderr
+        ready = hub.get("/readyz")
+        assert ready.json() == {"status": "ready", "missing": {}}
+        assert hub.stop()[0] == 0
+    with running(data) as hub:
+        assert hub.stop()[0] == 0
+
+
+def test_a_data_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = command("run", "--data", str(tmp_path / "file" / "data"), "--port", "0", "--mqtt-port", "0")
+    assert refused.returncode == 2
+    assert "cannot be written" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_broker_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        refused = command("run", "--data", str(tmp_path / "data"), "--port", "0", "--mqtt-port", port)
+    assert refused.returncode == 2
+    assert "address already in use" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_what_it_keeps_is_for_its_own_user(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    with running(data) as hub:
+        assert hub.stop()[0] == 0
+    shared = [path.name for path in data.rglob("*") if path.stat().st_mode & 0o077]
+    assert (data / "hub.db").is_file()
+    assert shared == []
