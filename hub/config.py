@@ -103,7 +103,7 @@ class IngestSection(Section):
         4_000, ge=1, description="Messages that wait for a commit; what comes beyond them is sent again by its gateway"
     )
     commit_every_ms: float = Field(
-        3, ge=0, description="How long a message waits for others to commit with when nothing else is going on"
+        1, ge=0, description="How long a message waits for others to commit with when nothing else is going on"
     )
     commit_batches: int = Field(500, ge=1, description="Most messages of one commit")
 

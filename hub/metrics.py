@@ -31,6 +31,9 @@ INGEST_SECONDS = Histogram(
     buckets=(0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 2, 10),
     registry=REGISTRY,
 )
+INGEST_GROUP = Histogram(
+    "hub_ingest_group_messages", "Messages committed together", buckets=(1, 10, 50, 100, 200, 500), registry=REGISTRY
+)
 MISSING_BATCHES = Gauge("hub_missing_batches", "Batches whose sequence numbers were skipped", registry=REGISTRY)
 
 ANOMALIES = Counter("hub_anomalies_total", "Anomalies found, by type", ["type"], registry=REGISTRY)

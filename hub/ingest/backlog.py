@@ -19,7 +19,7 @@ class Bounds:
     queue_bytes: int = QUEUE_BYTES
     group_messages: int = 500
     group_bytes: int = GROUP_BYTES
-    linger_s: float = 0.003
+    linger_s: float = 0.001
 
 
 class Backlog:

@@ -100,6 +100,7 @@ class Ingest:
             if self._dropped:
                 log.info("ingest_has_room", dropped=self._dropped)
                 self._dropped = 0
+            metrics.INGEST_GROUP.observe(len(group))
             parts = await self._waits[0].until_done(partial(isolated, group, self._store_some))
             await self._stored.put([each for part in parts for each in part])
 

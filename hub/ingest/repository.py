@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import case, delete, func, or_, select, update
+from sqlalchemy import Executable, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -39,9 +40,7 @@ async def take_batches(session: AsyncSession, arrivals: Sequence[Arrival]) -> li
         for arrival in arrivals
         for batch in (arrival.batch,)
     ]
-    table = TakenBatch.__table__
-    statement = _insert(session, table).on_conflict_do_nothing().returning(table.c.gateway, table.c.epoch, table.c.id)
-    found = await (await session.connection()).execute(statement, rows)
+    found = await (await session.connection()).execute(_take(is_postgresql(session)), rows)
     new = {(row.gateway, row.epoch, row.id) for row in found}
     return [each for each in arrivals if (each.batch.gateway, each.batch.epoch, each.batch.id) in new]
 
@@ -55,13 +54,7 @@ async def extend_runs(session: AsyncSession, runs: Mapping[Enrolment, Iterable[R
     ]
     if not rows:
         return
-    insert = _insert(session, SequenceRange.__table__)
-    longer = case(
-        (SequenceRange.last < insert.excluded.last, insert.excluded.last),
-        else_=SequenceRange.last,
-    )
-    statement = insert.on_conflict_do_update(index_elements=["gateway", "epoch", "first"], set_={"last": longer})
-    await (await session.connection()).execute(statement, rows)
+    await (await session.connection()).execute(_extend(is_postgresql(session)), rows)
 
 
 async def runs_of(session: AsyncSession, enrolment: Enrolment) -> list[Run]:
@@ -118,11 +111,7 @@ async def keep_letters(session: AsyncSession, clock: Clock, at: datetime, letter
         }
         for digest, (letter, times) in distinct.items()
     ]
-    table = DeadLetter.__table__
-    insert = _insert(session, table)
-    again = {"times_seen": table.c.times_seen + insert.excluded.times_seen}
-    statement = insert.on_conflict_do_update(index_elements=["digest"], set_=again)
-    await (await session.connection()).execute(statement, rows)
+    await (await session.connection()).execute(_keep(is_postgresql(session)), rows)
 
 
 async def forget_taken(session: AsyncSession, before: datetime) -> int:
@@ -151,5 +140,34 @@ def _digest(letter: Letter) -> str:
     return hashlib.sha256(place.encode() + letter.payload).hexdigest()
 
 
-def _insert(session: AsyncSession, table: Any) -> Any:  # noqa: ANN401 - the Insert of either dialect
-    return postgresql.insert(table) if is_postgresql(session) else sqlite.insert(table)
+# SQLAlchemy takes longer to build a statement with a conflict clause than SQLite to run it: each is built once.
+
+
+@cache
+def _take(postgres: bool) -> Executable:  # noqa: FBT001 - the key of a cache
+    table = TakenBatch.__table__
+    insert = _insert(postgres, table).on_conflict_do_nothing()
+    statement: Executable = insert.returning(table.c.gateway, table.c.epoch, table.c.id)
+    return statement
+
+
+@cache
+def _extend(postgres: bool) -> Executable:  # noqa: FBT001 - as above
+    insert = _insert(postgres, SequenceRange.__table__)
+    longer = case((SequenceRange.last < insert.excluded.last, insert.excluded.last), else_=SequenceRange.last)
+    statement: Executable = insert.on_conflict_do_update(
+        index_elements=["gateway", "epoch", "first"], set_={"last": longer}
+    )
+    return statement
+
+
+@cache
+def _keep(postgres: bool) -> Executable:  # noqa: FBT001 - as above
+    insert = _insert(postgres, DeadLetter.__table__)
+    again = {"times_seen": DeadLetter.times_seen + insert.excluded.times_seen}
+    statement: Executable = insert.on_conflict_do_update(index_elements=["digest"], set_=again)
+    return statement
+
+
+def _insert(postgres: bool, table: Any) -> Any:  # noqa: ANN401, FBT001 - the Insert of either dialect
+    return postgresql.insert(table) if postgres else sqlite.insert(table)
