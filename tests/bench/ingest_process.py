@@ -3,18 +3,21 @@
     python -m tests.bench.ingest_process DATA MQTT_PORT GATEWAYS
 
 Every consumer that the hub has stands behind it. Prints one line when it listens: address and pid of the broker,
-`READY mqtt://host:port PID`.
+`READY mqtt://host:port PID`; and one when SIGTERM ended it: `MESSAGES n GROUPS n`, what was committed and in how many
+commits.
 """
 
 import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from signal import SIGTERM
 
 from hub.anomalies.pipeline import AnomalyPipeline
 from hub.config import HubConfig
 from hub.grids.live import LiveGrids
 from hub.ingest.contract import Consumer
+from hub.metrics import REGISTRY
 from hub.storage.database import Database
 from hub.stream.stream import Stream
 from tests.simulators.intake import CLOCK, running_chain
@@ -31,7 +34,11 @@ async def main(data: Path, port: int, gateways: int) -> None:
         await chain.intake.registry.refresh()
         broker = (data / "broker" / "nats.pid").read_text(encoding="utf-8")
         print(f"READY {chain.address} {broker}", flush=True)
-        await asyncio.Event().wait()
+        ended = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(SIGTERM, ended.set)
+        await ended.wait()
+    messages, groups = (REGISTRY.get_sample_value(f"hub_ingest_group_messages_{part}") for part in ("sum", "count"))
+    print(f"MESSAGES {messages or 0:.0f} GROUPS {groups or 0:.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,13 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from uuid_utils.compat import uuid7
 
 from tests.simulators.intake import PASSWORD
 
 CONNECT, PUBLISH, SUBSCRIBE = 0x10, 0x32, 0x82
 TYPE_CONNACK, TYPE_PUBLISH, TYPE_SUBACK = 2, 3, 9
+SECOND, IDENT = b"2000-01-01T00:00:00", b"IDENT000"
 
 
 class _Ack(msgspec.Struct):
@@ -52,10 +54,10 @@ class Gateway(asyncio.Protocol):
         self.name = name
         self.epoch = uuid.uuid4()
         self.seq = 0
+        self._began = datetime.now(UTC) - timedelta(hours=1)
         self.sent: dict[str, float] = {}
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._body = body
-        self._marked = b"IDENT000" in body
         self._acked = acked
         self._rest = b""
 
@@ -90,7 +92,7 @@ class Gateway(asyncio.Protocol):
 
     def send(self) -> None:
         self.seq += 1
-        batch = str(uuid.uuid4())
+        batch = str(uuid7())
         self.sent[batch] = time.perf_counter()
         envelope = b'{"id":"%s","gateway":"%s","epoch":"%s","seq":%d,"sent_at":"%s","records":' % (
             batch.encode(),
@@ -99,7 +101,7 @@ class Gateway(asyncio.Protocol):
             self.seq,
             datetime.now(UTC).isoformat().encode(),
         )
-        body = self._body.replace(b"IDENT000", batch[:8].encode()) if self._marked else self._body
+        body = self._body.replace(SECOND, second(self._began, self.seq)).replace(IDENT, batch[-8:].encode())
         number = (self.seq % 65_000 + 1).to_bytes(2, "big")
         self.transport.write(packet(PUBLISH, text(f"diwang/v1/{self.name}/up/batch"), number, envelope, body, b"}"))
 
@@ -115,12 +117,16 @@ def packet_end(data: bytes, place: int) -> tuple[int, int] | None:
     return None
 
 
+def second(began: datetime, number: int) -> bytes:
+    """The second that a batch is about: each batch of a box tells of the next one, as of an hour ago at first."""
+    return f"{began + timedelta(seconds=number):%Y-%m-%dT%H:%M:%S}".encode()
+
+
 def records(count: int, kind: str = "reading") -> bytes:
-    """The records of one batch as JSON; `IDENT` stands where an event's own id belongs."""
-    start = datetime.now(UTC)
+    """The records of one batch as JSON, spread over a second. SECOND stands for it, IDENT for a part of event ids."""
     made = []
     for index in range(count):
-        at = (start + timedelta(milliseconds=index)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        at = f"{SECOND.decode()}.{index * 1_000_000 // count:06d}Z"
         made.append({"kind": kind, "device": f"d{index % 10}", "at": at} | content(kind, index))
     return json.dumps(made, separators=(",", ":")).encode()
 
@@ -139,7 +145,7 @@ def content(kind: str, index: int) -> dict[str, Any]:
                 "quality": 1,
             }
         case _:
-            ident = f"IDENT000-0000-4000-8000-{index:012d}"
+            ident = f"{IDENT.decode()}-0000-4000-8000-{index:012d}"
             return {"type": "camera.dark", "severity": "minor", "state": "instant", "id": ident, "data": {"mean": 3}}
 
 
@@ -196,6 +202,7 @@ async def main(
             {
                 "acked": len(delays) * count,
                 "per_s": len(delays) * count / took,
+                "batch": count,
                 "unacked": sum(len(client.sent) for client in clients),
                 "p50_ms": delays[len(delays) // 2] * 1000,
                 "p99_ms": delays[int(len(delays) * 0.99)] * 1000,
