@@ -13,8 +13,12 @@ from protocol.errors import StoreUnavailableError
 
 log = logs.get(__name__)
 
-_OVERLAP: Final = timedelta(seconds=30)
-"""How far back each look goes: a transaction may commit a little after the time that it wrote down."""
+_OVERLAP: Final = timedelta(hours=1)
+"""How far back each look goes: a transaction may commit after the time that it wrote down, and the clocks of two
+processes may differ."""
+
+_CUT_TWICE: Final = 2
+"""A connection that was being let in while its right ended is there only at the second look."""
 
 
 def digest_of(password: str) -> str:
@@ -30,6 +34,7 @@ class Registry:
         self._clock = clock
         self._digests: dict[str, str] = {}
         self._seen_until: datetime | None = None
+        self._to_cut: dict[str, int] = {}
 
     def knows(self, gateway: str) -> bool:
         """Tell whether a gateway is registered and not revoked."""
@@ -38,7 +43,7 @@ class Registry:
     async def refresh(self) -> frozenset[str]:
         """Read what changed; return the gateways whose live connections have lost their right.
 
-        Raises StoreUnavailableError; what was known then stays.
+        Each is returned until it `was_cut` twice. Raises StoreUnavailableError; what was known then stays.
         """
         now = self._clock.now()
         async with self._database.read() as session:
@@ -50,7 +55,16 @@ class Registry:
         for name in rows:
             if rows[name] is None:
                 known.pop(name, None)
-        return frozenset(lost)
+        for name in sorted(lost):
+            log.info("gateway_expelled", gateway=name)
+        self._to_cut |= dict.fromkeys(lost, _CUT_TWICE)
+        return frozenset(self._to_cut)
+
+    def was_cut(self, gateway: str) -> None:
+        """Note that the live connections of a gateway were cut."""
+        self._to_cut[gateway] -= 1
+        if self._to_cut[gateway] == 0:
+            del self._to_cut[gateway]
 
     async def admits(self, gateway: str, password: str) -> bool:
         """Tell whether this is the gateway's password. What is not known yet is looked up."""

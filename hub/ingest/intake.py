@@ -76,9 +76,9 @@ class Intake:
     async def enforce(self) -> None:
         """Learn which gateways were added or revoked, and cut the connections of those that lost their right."""
         for gateway in await self.registry.refresh():
-            log.info("gateway_expelled", gateway=gateway)
             if self.broker.door is not None:
                 await self.broker.door.expel(gateway)
+            self.registry.was_cut(gateway)
 
     async def sweep(self) -> None:
         """Correct who is online by what the broker knows; where it cannot be asked, by who has fallen silent."""
