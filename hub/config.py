@@ -106,6 +106,9 @@ class IngestSection(Section):
         1, ge=0, description="How long a message waits for others to commit with when nothing else is going on"
     )
     commit_batches: int = Field(500, ge=1, description="Most messages of one commit")
+    devices_per_gateway: int = Field(
+        1_000, ge=1, description="Most devices of one gateway; what further ones say becomes dead letters"
+    )
 
 
 class NotificationsSection(Section):

@@ -33,6 +33,11 @@ async def among(session: AsyncSession, keys: Sequence[DeviceKey]) -> dict[Device
     return found
 
 
+async def names(session: AsyncSession, gateway: str) -> set[str]:
+    """Return the names of a gateway's devices."""
+    return set(await session.scalars(select(Device.device).where(Device.gateway == gateway)))
+
+
 async def add_new(session: AsyncSession, seen: Mapping[DeviceKey, datetime], now: datetime) -> None:
     """Add the devices that are not known yet."""
     rows: list[dict[str, Any]] = [

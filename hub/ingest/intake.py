@@ -16,6 +16,7 @@ from hub.gateways.registry import Registry
 from hub.ingest import repository
 from hub.ingest.backlog import Bounds
 from hub.ingest.contract import Consumer
+from hub.ingest.limiting import DeviceLimit
 from hub.ingest.pipeline import Ingest
 from hub.ingest.recording import Recorder
 from hub.ingest.sequences import tidy
@@ -149,6 +150,7 @@ async def open_intake(
             media=media,
             recorder=recorder,
             dispatcher=dispatcher,
+            limit=DeviceLimit(database, config.ingest.devices_per_gateway),
             clock=clock,
             bounds=bounds(config.ingest),
         )

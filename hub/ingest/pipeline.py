@@ -19,6 +19,7 @@ from hub.ingest.acknowledging import acknowledge
 from hub.ingest.backlog import Backlog, Bounds
 from hub.ingest.deliveries import Delivery
 from hub.ingest.isolating import isolated
+from hub.ingest.limiting import DeviceLimit
 from hub.ingest.persistence import Persistence
 from hub.ingest.reading import read, sender
 from hub.ingest.recording import Recorder
@@ -46,6 +47,7 @@ class Ingest:
         media: MediaStore,
         recorder: Recorder,
         dispatcher: Dispatcher,
+        limit: DeviceLimit,
         clock: Clock,
         bounds: Bounds | None = None,
     ) -> None:
@@ -54,6 +56,7 @@ class Ingest:
         self._store_some = partial(stored, telemetry, media)
         self._recorder = recorder
         self._dispatcher = dispatcher
+        self._limit = limit
         self._clock = clock
         self._backlog = Backlog(bounds or Bounds())
         self._stored: asyncio.Queue[list[Delivery]] = asyncio.Queue(maxsize=1)
@@ -101,6 +104,7 @@ class Ingest:
                 log.info("ingest_has_room", dropped=self._dropped)
                 self._dropped = 0
             metrics.INGEST_GROUP.observe(len(group))
+            group = await self._waits[1].until_done(partial(self._limit.within, group))
             parts = await self._waits[0].until_done(partial(isolated, group, self._store_some))
             await self._stored.put([each for part in parts for each in part])
 

@@ -10,7 +10,7 @@ import aiomqtt
 
 from protocol import codec, topics
 from protocol.clock import SystemClock
-from protocol.messages import Ack, Batch, Command, Record, Refusal, Reply, State
+from protocol.messages import Ack, Batch, Command, DeviceStatus, Record, Refusal, Reply, State
 
 CLOCK = SystemClock()
 
@@ -40,8 +40,8 @@ class SimulatedGateway:
     async def publish(self, topic: str, payload: bytes) -> None:
         await self.client.publish(topic, payload, qos=1, timeout=5)
 
-    async def say(self, *, online: bool = True) -> None:
-        state = State(gateway=self.name, epoch=self.epoch, online=online, at=CLOCK.now(), agent="test")
+    async def say(self, *, online: bool = True, devices: tuple[DeviceStatus, ...] = ()) -> None:
+        state = State(gateway=self.name, epoch=self.epoch, online=online, at=CLOCK.now(), agent="test", devices=devices)
         await self.publish(topics.state(self.name), codec.encode(state))
 
     async def reply(self, reply: Reply) -> None:
