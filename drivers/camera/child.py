@@ -5,15 +5,22 @@ input.
 """
 
 import os
+import resource
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Final
 
 from drivers.camera.channel import GRACE_S, Alive, Begin, Ended, FromChild, Lost, Take, ToChild, from_agent, pack
 from protocol import logs
 from protocol.errors import DeviceUnreachableError
+
+MEMORY_BYTES: Final = 768 << 20
+"""More than a 4K camera and a snapshot of it need together; what a stream asks for beyond that is no picture."""
+_FIRST_TO_GO: Final = "500"
 
 log = logs.get(__name__)
 
@@ -38,6 +45,7 @@ def main() -> None:
     """Run until told to stop."""
     # The agent gets Ctrl-C too, and closes the channel when it is ready for that.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _stay_small()
     voice = Voice(_own_output())
     words = from_agent(sys.stdin.buffer)
     begin = next(words, None)
@@ -79,6 +87,13 @@ def _obey(words: Iterator[ToChild], orders: list[Callable[[int], None]], stop: t
     stop.set()
     threading.Event().wait(GRACE_S)
     os._exit(0)
+
+
+def _stay_small() -> None:
+    """Take no more memory than a camera may, and be the first to go when the box has none left."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
 
 
 def _own_output() -> BinaryIO:

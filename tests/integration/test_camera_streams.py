@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 
 from diwang.demo.scenes import Picture, covered_kitchen, encode, frozen_kitchen
 from drivers.camera import SPEC
+from drivers.camera.child import MEMORY_BYTES
 from drivers.camera.options import CameraOptions
 from drivers.contract import Report, Reports
 from protocol.clock import SystemClock
@@ -233,6 +235,34 @@ async def test_mjpeg_over_http_with_a_password_that_no_log_knows(
     assert "g&h" not in said
     assert "g%26h" not in said
     assert "t0ken" not in said
+
+
+async def test_a_camera_that_floods_its_process_is_lost_and_costs_the_box_no_memory(tmp_path: Path) -> None:
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(
+                b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n--frame\r\n"
+            )
+            writer.write(b"Content-Type: image/jpeg\r\nContent-Length: 2000000000\r\n\r\n")
+            while True:
+                writer.write(b"\x11" * 1_000_000)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(flood, "127.0.0.1", 0)
+    sizes = [0]
+    try:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/video.mjpg"
+        async with viewing(tmp_path, url=url, **{**QUICK, "first_picture_s": 3.0, "offline_after_s": 4.0}) as viewer:
+            while not viewer.lost:  # the size of another process is nothing that anybody announces
+                with suppress(psutil.Error):
+                    sizes += [psutil.Process(pid).memory_info().rss for pid in children()]
+                await asyncio.sleep(0.02)
+    finally:
+        server.close()
+    assert max(sizes) < MEMORY_BYTES + (64 << 20)
+    assert not children()
 
 
 async def test_nobody_there_is_offline_and_stays_one_event(tmp_path: Path) -> None:
