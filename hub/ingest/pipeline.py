@@ -24,6 +24,7 @@ from hub.ingest.persistence import Persistence
 from hub.ingest.reading import read, sender
 from hub.ingest.recording import Recorder
 from hub.ingest.storing import stored
+from hub.ingest.turns import turns
 from hub.media.store import MediaStore
 from hub.telemetry.contract import TelemetryStore
 from protocol import logs
@@ -110,8 +111,8 @@ class Ingest:
 
     async def _record(self) -> None:
         while True:
-            group = await self._stored.get()
-            await self._waits[1].until_done(partial(isolated, group, self._recorded))
+            for some in turns(await self._stored.get()):
+                await self._waits[1].until_done(partial(isolated, some, self._recorded))
 
     async def _recorded(self, deliveries: Sequence[Delivery]) -> None:
         """Commit the rest, then acknowledge."""

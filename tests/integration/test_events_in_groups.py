@@ -62,8 +62,9 @@ def portions(events: Sequence[Event], chance: random.Random) -> Iterator[Sequenc
 async def prepared(site: Site) -> None:
     async with site.parts.database.write() as session:
         for name in ("minor", "critical"):
-            channel: dict[str, Any] = {"id": uuid4(), "name": name, "kind": "console", "options": {}, "created_at": DAWN}
-            session.add(Channel(**channel, minimum_severity=name))
+            session.add(
+                Channel(id=uuid4(), name=name, kind="console", options={}, minimum_severity=name, created_at=DAWN)
+            )
     for line in (ALONE, TOGETHER):
         for number in range(3):
             await site.install(f"{line}-{number}", at=None)
@@ -94,6 +95,10 @@ async def outcome(site: Site, line: str) -> dict[str, Any]:
         entries = list(await session.scalars(select(ArchiveEntry).order_by(ArchiveEntry.number)))
         notifications = list(await session.scalars(select(Notification)))
         channels = {row.id: row.name for row in await session.scalars(select(Channel))}
+    numbers = Counter(each.alert_id for each in counted)
+    assert {alert_id: alert.times_seen for alert_id, alert in alerts.items()} == {
+        each: numbers[each] for each in alerts
+    }
     names = {alert_id: f"{alert.key}@{alert.began_at}".replace(line, "") for alert_id, alert in alerts.items()}
 
     def archived(entry: ArchiveEntry) -> tuple[Any, ...] | None:
@@ -157,6 +162,9 @@ async def test_a_group_ends_like_its_events_one_by_one(database: Database, tmp_p
         found = await compared(site)
         assert len(found["alerts"]) == 9
         assert {"raise", "worsen"} <= {act for _, act, _ in found["acts"]}
+        kept = Counter(kind for kind, *_ in found["archive"].elements())
+        acts = Counter(f"alert.{act}" for _, act, _ in found["acts"].elements())
+        assert kept == acts | {"anomaly.found": 120}
         await close_alerts(site)
         lasting = [happened(second, chance, state=EventState.BEGAN) for second in range(130, 190)]
         await both_ways(site, lasting, chance)
