@@ -13,6 +13,7 @@ from typing import Final
 import uvicorn
 
 from hub import data_folder
+from hub.api.patience import PatientProtocol
 from hub.app import create_app
 from hub.composition import Hub, open_hub
 from hub.config import HttpSection, HubConfig, Secrets
@@ -89,6 +90,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 create_app(hub.parts),
+                http=PatientProtocol,
                 lifespan="off",
                 ws="none",
                 log_config=None,

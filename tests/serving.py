@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from hub.accounts.issuing import issue_key
 from hub.accounts.keyring import KeyRing
 from hub.accounts.scopes import Scope
+from hub.api.patience import PatientProtocol
 from hub.app import create_app
 from hub.config import HubConfig
 from hub.grids.live import LiveGrids
@@ -107,7 +108,11 @@ async def api(parts: Parts) -> AsyncIterator[Api]:
 async def served(app: FastAPI) -> AsyncIterator[str]:
     """Serve the application on a free loopback port with its stream running; yield its URL."""
     parts: Parts = app.state.parts
-    server = _Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None, timeout_graceful_shutdown=1))
+    server = _Server(
+        uvicorn.Config(
+            app, http=PatientProtocol, lifespan="off", ws="none", log_config=None, timeout_graceful_shutdown=1
+        )
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with asyncio.TaskGroup() as group:
             carrying = group.create_task(parts.stream.run())
