@@ -72,6 +72,8 @@ async def test_a_bug_tells_nothing_of_itself(odd: Api) -> None:
     answer = await odd.get("/odd/bug")
     assert told(answer) == (500, "http.internal_server_error")
     assert "42" not in answer.text
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert 'hub_http_requests_total{method="GET",status="500"}' in (await odd.get("/metrics")).text
 
 
 async def test_no_such_path_and_no_such_method(odd: Api) -> None:
