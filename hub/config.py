@@ -4,13 +4,24 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hub.anomalies.settings import AnomaliesSettings
 from protocol.errors import ConfigurationError
+
+
+def _without_secrets(url: str) -> str:
+    """Addresses are told to gateways, logged and shown by /readyz."""
+    if urlsplit(url).password:
+        raise ValueError("an address without a password: secrets come from the environment (DIWANG_HUB_…)")
+    return url
+
+
+PublicUrl = Annotated[str, AfterValidator(_without_secrets)]
 
 
 class Section(BaseModel):
@@ -43,8 +54,10 @@ class BrokerSection(Section):
     client_port: int = Field(
         0, ge=0, le=65535, description="NATS port of the embedded broker, loopback; 0 takes a free one"
     )
-    url: str = Field("", description="nats://host:4222 or mqtt(s)://host:port of a broker beside the hub")
-    public_url: str = Field("", description="Broker address told to gateways, when it differs from where it listens")
+    url: PublicUrl = Field("", description="nats://host:4222 or mqtt(s)://host:port of a broker beside the hub")
+    public_url: PublicUrl = Field(
+        "", description="Broker address told to gateways, when it differs from where it listens"
+    )
     username: str = Field(
         "", description="User name at a broker beside the hub; its password: DIWANG_HUB_BROKER_PASSWORD"
     )
@@ -53,7 +66,7 @@ class BrokerSection(Section):
 class DatabaseSection(Section):
     """The relational store."""
 
-    url: str = Field(
+    url: PublicUrl = Field(
         "", description="sqlite:////absolute/file.db or postgresql://user@host/name; empty: hub.db in the data folder"
     )
 
@@ -61,7 +74,7 @@ class DatabaseSection(Section):
 class TelemetrySection(Section):
     """The telemetry store, and how long it keeps what."""
 
-    url: str = Field(
+    url: PublicUrl = Field(
         "", description="duckdb:////absolute/file or http(s)://influx:8086; empty: telemetry.duckdb in data"
     )
     organisation: str = Field("", description="InfluxDB 2: organisation")

@@ -71,3 +71,21 @@ def test_secrets_come_from_the_environment_and_stay_unseen(monkeypatch: pytest.M
     assert secrets.telemetry_token.get_secret_value() == "hunter2"
     assert "hunter2" not in repr(secrets)
     assert not {name for name in Secrets.model_fields if name in HubConfig.model_fields}
+
+
+@pytest.mark.parametrize(
+    ("section", "setting", "url"),
+    [
+        ("broker", "url", "nats://hub:hunter2@broker:4222"),
+        ("broker", "public_url", "mqtts://hub:hunter2@broker"),
+        ("database", "url", "postgresql://diwang:hunter2@db/diwang"),
+        ("telemetry", "url", "http://diwang:hunter2@influx:8086"),
+    ],
+)
+def test_an_address_holds_no_password(section: str, setting: str, url: str) -> None:
+    """Addresses are told to gateways, logged and shown by /readyz."""
+    with pytest.raises(ConfigurationError) as refused:
+        load(None, {"data": "x", section: {setting: url}})
+    assert f"{section}.{setting}" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+    load(None, {"data": "x", section: {setting: url.replace(":hunter2", "")}})
