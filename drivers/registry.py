@@ -30,7 +30,7 @@ def load(kind: str) -> DriverSpec:
     """Import the driver of this kind.
 
     Raises ConfigurationError when there is none, when two distributions claim the name, when the driver needs a package
-    that is not installed, or when what was named is not a DriverSpec.
+    that is not installed, when its module fails, or when what was named is not a DriverSpec.
     """
     found = _find(kind)
     try:
@@ -39,6 +39,8 @@ def load(kind: str) -> DriverSpec:
         raise ConfigurationError(_missing(kind, error)) from error
     except AttributeError as error:
         raise ConfigurationError(f"driver {kind!r}: {error}") from error
+    except Exception as error:  # the border of a plug-in: a site's own module may fail in any way
+        raise ConfigurationError(f"driver {kind!r} cannot be imported: {type(error).__name__}: {error}") from error
     if not isinstance(spec, DriverSpec):
         raise ConfigurationError(f"driver {kind!r}: {found.value} is a {type(spec).__name__}, not a DriverSpec")
     return spec

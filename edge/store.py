@@ -77,7 +77,6 @@ class Store:
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._opened = self._loop.create_future()
-        self._file.parent.mkdir(parents=True, exist_ok=True)
         self._thread.start()
         await self._opened
         return self
@@ -123,6 +122,7 @@ class Store:
     def _own(self) -> None:
         outcome: Exception | None = self._ended()
         try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
             database = Database(self._file, self._schema, self._ballast, self._clock)
             outcome = None
         except (apsw.Error, OSError) as error:

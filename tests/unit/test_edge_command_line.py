@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 GOOD = '[gateway]\nid = "g1"\n[hub]\nbroker = "mqtt://127.0.0.1"\n'
 
@@ -23,10 +25,15 @@ def test_check_says_what_is_wrong_and_where(tmp_path: Path) -> None:
     assert wrong.stderr.startswith("gateway.id: ")
 
 
-def test_an_outbox_that_cannot_be_opened_is_said_with_its_own_exit_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_an_outbox_that_cannot_be_opened_is_said_with_its_own_exit_code(tmp_path: Path, *, is_folder: bool) -> None:
     file = tmp_path / "site.toml"
     file.write_text(GOOD)
-    (tmp_path / "data" / "outbox.db").mkdir(parents=True)
+    if is_folder:
+        (tmp_path / "data" / "outbox.db").mkdir(parents=True)
+    else:
+        (tmp_path / "data").touch()
     failed = diwang_edge("run", "--config", str(file))
     assert failed.returncode == 3
     assert "outbox_cannot_be_opened" in failed.stderr
+    assert "Traceback" not in failed.stderr

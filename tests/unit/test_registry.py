@@ -88,6 +88,12 @@ def test_a_place_that_holds_no_driver_is_refused_with_the_reason(kind: str, reas
     assert reason in str(refusal.value)
 
 
+def test_a_module_that_fails_is_refused_with_the_reason(distributions: Path) -> None:
+    (distributions / "unfinished.py").write_text("def opener(:\n")
+    with pytest.raises(ConfigurationError, match=r"'unfinished:SPEC' cannot be imported: SyntaxError"):
+        registry.load("unfinished:SPEC")
+
+
 def test_options_become_the_drivers_own_type() -> None:
     assert registry.validate(TICKING, "clock-1", {"every_s": 2}) == TickingOptions(every_s=2.0)
 
