@@ -4,10 +4,11 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import stat
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiomqtt
@@ -45,13 +46,20 @@ def port_of(broker: Broker) -> int:
     return int(broker.address.rsplit(":", 1)[1])
 
 
-def client(broker: Broker, name: str, password: str | None = None, client_id: str | None = None) -> aiomqtt.Client:
+def client(
+    broker: Broker,
+    name: str,
+    password: str | None = None,
+    client_id: str | None = None,
+    will: aiomqtt.Will | None = None,
+) -> aiomqtt.Client:
     return aiomqtt.Client(
         "127.0.0.1",
         port_of(broker),
         username=name,
         password=password or PASSWORDS.get(name, ""),
         identifier=client_id or name,
+        will=will,
         # aiomqtt does not notice a connection that is reset before its CONNACK: it waits out its own timeout.
         timeout=2.5,
     )
@@ -175,6 +183,44 @@ async def test_a_gateway_says_nothing_but_under_its_own_up(broker: Broker, tmp_p
         assert own == ["diwang.v1.g1.up.batch"]
         assert "$JS.API.STREAM.DELETE.TELE" not in heard
         assert (await stream.stream_info("TELE")).config.name == "TELE"
+    finally:
+        await watcher.close()
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+async def test_neither_a_will_nor_a_retained_message_reaches_beyond(broker: Broker, tmp_path: Path, qos: int) -> None:
+    settings = (tmp_path / "broker" / "nats.conf").read_text(encoding="utf-8")
+    password = settings.split('"user": "hub"')[1].split('"password": "')[1].split('"')[0]
+    port = settings.split('"port": ')[1].split(",")[0].strip()
+    heard: list[str] = []
+
+    async def note(message: Msg) -> None:
+        heard.append(message.subject)
+
+    watcher = await nats.connect(f"nats://127.0.0.1:{port}", user="hub", password=password)
+    try:
+        await watcher.subscribe(">", cb=note)
+        stream = watcher.jetstream()
+        await stream.add_stream(name="TELE", subjects=["tele.>"])
+        forbidden = ("diwang/v1/g2/up/state", "diwang/v1/g1/down/command", "$JS/API/STREAM/DELETE/TELE")
+        own = "diwang/v1/g1/up/state"
+        for topic in (*forbidden, own):
+            async with client(broker, "g1") as gateway:
+                await gateway.publish(topic, b"retained", qos=qos, retain=True)
+            # A will that may not be said is refused at the door, or not said.
+            with suppress(aiomqtt.MqttError):
+                async with client(broker, "g1", will=aiomqtt.Will(topic, b"will", qos, retain=True)) as dying:
+                    connection = dying._client.socket()
+                    assert isinstance(connection, socket.socket)
+                    connection.shutdown(socket.SHUT_RDWR)
+        async with asyncio.timeout(10):
+            while heard.count("diwang.v1.g1.up.state") < 2:
+                await watcher.flush()
+        said = {subject for subject in heard if not subject.startswith(("$JS.ACK", "$MQTT.", "_INBOX."))}
+        assert {subject for subject in said if subject.startswith("diwang.")} == {"diwang.v1.g1.up.state"}
+        assert "$JS.API.STREAM.DELETE.TELE" not in said
+        kept = await stream.stream_info("$MQTT_rmsgs", subjects_filter=">")
+        assert set(kept.state.subjects or {}) == {"$MQTT.rmsgs.diwang.v1.g1.up.state"}
     finally:
         await watcher.close()
 
