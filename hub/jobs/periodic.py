@@ -52,6 +52,7 @@ class Periodic:
 async def run_periodic(database: Database, clock: Clock, periodics: Sequence[Periodic]) -> None:
     """Enqueue every periodic job once per slot, the current one at once, until cancelled."""
     seen: dict[str, int] = {}
+    newest: dict[str, int] = {}
     while True:
         now = clock.now()
         new = {each: slot for each in periodics if seen.get(each.kind) != (slot := each.slot(now))}
@@ -59,8 +60,11 @@ async def run_periodic(database: Database, clock: Clock, periodics: Sequence[Per
             try:
                 async with database.write() as session:
                     for each, slot in new.items():
-                        await enqueue(session, clock, each.kind, dedupe_key=f"{each.kind}@{slot}", payload={})
+                        # After the clock was set back slots come again whose jobs are done: they are new ones.
+                        again = f"/{clock.new_id()}" if slot <= newest.get(each.kind, -1) else ""
+                        await enqueue(session, clock, each.kind, dedupe_key=f"{each.kind}@{slot}{again}", payload={})
                 seen |= {each.kind: slot for each, slot in new.items()}
+                newest |= {kind: max(slot, newest.get(kind, slot)) for kind, slot in seen.items()}
             except StoreUnavailableError as error:
                 log.warning("periodic_jobs_wait_for_store", reason=str(error))
         starts = (each.start(each.slot(now) + 1) for each in periodics)

@@ -1,20 +1,28 @@
 """All SQL of jobs."""
 
 from collections.abc import Collection
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.jobs.model import Job
 from hub.storage.upsert import insert_new
 
+LONGEST_WAIT: Final = timedelta(minutes=10)
+"""Longer than any lease and any delay between two tries."""
+
 
 async def add(session: AsyncSession, rows: list[dict[str, Any]]) -> int:
     """Add the jobs whose dedupe keys are not there yet; return how many were new."""
     return await insert_new(session, Job, rows)
+
+
+def _stranded(now: datetime) -> ColumnElement[bool]:
+    """Whether the clock was set back since a job was put off: it would wait for as long as that was."""
+    return and_(Job.created_at > now, Job.due_at > now + LONGEST_WAIT)
 
 
 async def claim(
@@ -23,7 +31,7 @@ async def claim(
     """Take the jobs that are longest due; nobody else gets them until `lease_until`."""
     due = (
         select(Job.id)
-        .where(Job.state == "waiting", Job.due_at <= now, Job.kind.in_(kinds))
+        .where(Job.state == "waiting", or_(Job.due_at <= now, _stranded(now)), Job.kind.in_(kinds))
         .order_by(Job.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -33,9 +41,13 @@ async def claim(
     return list(found)
 
 
-async def next_due(session: AsyncSession, kinds: Collection[str]) -> datetime | None:
+async def next_due(session: AsyncSession, kinds: Collection[str], now: datetime) -> datetime | None:
     """Return when the next job of these kinds may be claimed."""
-    return await session.scalar(select(func.min(Job.due_at)).where(Job.state == "waiting", Job.kind.in_(kinds)))
+    due_at = case((_stranded(now), literal(now, Job.due_at.type)), else_=Job.due_at)
+    found: datetime | None = await session.scalar(
+        select(func.min(due_at)).where(Job.state == "waiting", Job.kind.in_(kinds))
+    )
+    return found
 
 
 async def renew(session: AsyncSession, job: Job, lease_until: datetime) -> bool:

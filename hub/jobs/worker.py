@@ -75,9 +75,9 @@ class Worker:
         free = self._concurrency - len(self._running)
         if free == 0:
             return [], None
-        async with self._database.read() as session:
-            due = await repository.next_due(session, self._handlers)
         now = self._clock.now()
+        async with self._database.read() as session:
+            due = await repository.next_due(session, self._handlers, now)
         if due is None or due > now:
             return [], self._patience(due, now)
         async with self._database.write() as session:

@@ -348,3 +348,37 @@ def test_delays_double_to_five_minutes(tries: int, longest: float) -> None:
 def test_a_period_longer_than_jobs_are_remembered_is_refused() -> None:
     with pytest.raises(ValueError, match="between a second and a day"):
         Periodic("look", timedelta(days=3))
+
+
+async def test_a_clock_that_is_set_back_strands_nothing(database: Database) -> None:
+    """A job put off by a clock that was a year ahead runs now; periodic work goes on although its slots are used."""
+    ahead = ManualClock(SystemClock().now() + timedelta(days=365))
+    async with database.write() as session:
+        await enqueue(session, ahead, "work", dedupe_key="stranded", payload={})
+    await put(database, "for later", after_s=3_600)
+    ran: list[str] = []
+
+    async def handle(job: Job) -> None:
+        ran.append(job.dedupe_key)
+
+    async with working(database, {"work": handle}):
+        await until_state(database, "stranded", "done")
+        assert ran == ["stranded"]
+
+
+async def test_periodic_work_goes_on_after_the_clock_was_set_back(database: Database) -> None:
+    clock = ManualClock()
+    beat = Periodic("beat", timedelta(seconds=1))
+    changed = asyncio.Event()
+    database.on_commit(changed.set)
+    running = asyncio.create_task(run_periodic(database, clock, [beat]))
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            for jobs, step_s in ((1, 1.0), (2, -1.0), (3, 1.0), (4, 1.0)):
+                while len(await stored(database)) < jobs:
+                    await changed.wait()
+                    changed.clear()
+                clock.step(step_s)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
