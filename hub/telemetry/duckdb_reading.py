@@ -7,7 +7,6 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from hub.telemetry.batches import BatchKey
 from hub.telemetry.catalogue import Catalogue, Series, SeriesType
 from hub.telemetry.columns import EPOCH, POSITION_FIELDS
 from hub.telemetry.contract import EXPORTED, Bucket, LastValue, Sample, Scalar, SeriesKey, StoredPosition
@@ -46,16 +45,6 @@ def newest(cursor: duckdb.DuckDBPyConnection) -> tuple[Newest, int]:
         found.put(number, _microseconds(instant), text if value is None else value)
     last = _rows(cursor, "SELECT max(number) FROM batch")[0][0]
     return found, mark if last is None else max(mark, last)
-
-
-def known_batches(cursor: duckdb.DuckDBPyConnection) -> set[BatchKey]:
-    """Return which of the batches in the table `offered` (gateway, epoch, id) are stored."""
-    # What is offered is cast, not what is stored: a bare column lets its row groups be ruled out by their bounds.
-    query = """
-        SELECT gateway, epoch, id FROM batch
-        SEMI JOIN (SELECT gateway, epoch::UUID AS epoch, id::UUID AS id FROM offered) USING (gateway, epoch, id)
-    """
-    return set(_rows(cursor, query))
 
 
 def last(catalogue: Catalogue, values: Newest, gateway: str | None, device: str | None) -> list[LastValue]:

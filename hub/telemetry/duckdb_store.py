@@ -121,8 +121,7 @@ class DuckDBStore:
         self._in_doubt = False
 
     def _commit(self, arrivals: Sequence[Arrival]) -> Committed:
-        self._writer.put("offered", writing.identities(arrivals, 0))
-        known = reading.known_batches(self._writer.connection)
+        known = writing.known_batches(self._writer, writing.identities(arrivals, 0))
         fresh, duplicates = told_apart(arrivals, known)
         clashes = self._store(fresh) if fresh else []
         clashes.extend(clash for arrival in duplicates for clash in self._catalogue.clashes(arrival))

@@ -1,4 +1,4 @@
-"""Every change that is made to the DuckDB file. The caller owns the transaction."""
+"""Every change that is made to the DuckDB file, and what has to be known before. The caller owns the transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,9 +6,11 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
+from hub.telemetry.batches import BatchKey
 from hub.telemetry.catalogue import Series
 from hub.telemetry.columns import Rows, microseconds
 from hub.telemetry.contract import Arrival, Retention, SeriesKey
+from hub.telemetry.duckdb_file import translated
 from hub.telemetry.duckdb_reading import plain
 from hub.telemetry.newest import Newest
 
@@ -33,13 +35,15 @@ def identities(arrivals: Sequence[Arrival], first_number: int) -> pa.Table:
 class Writer:
     """A connection whose statements take in Arrow tables, for one thread.
 
-    To register a table costs DuckDB as much as to insert a few hundred rows of it. So each name is registered once, and
-    stands for the table that was put there last. After an error use a new one: a rollback may have taken names with it.
+    To register a table, and to plan a statement, costs DuckDB as much as to insert some hundred rows. So each name is
+    registered once, and stands for the table that was put there last; and each statement is prepared once. After an
+    error use a new one: a rollback may have taken names with it.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
         self._put: dict[str, _Put] = {}
+        self._prepared: set[str] = set()
 
     def put(self, name: str, rows: pa.Table) -> None:
         """Let `name` stand for these rows in the statements that follow."""
@@ -52,7 +56,14 @@ class Writer:
     def append(self, table: str, rows: pa.Table, columns: str = "*") -> None:
         """Append rows to a table; `columns` makes its columns of theirs."""
         self.put(f"new_{table}", rows)
-        self.connection.execute(f"INSERT INTO {table} SELECT {columns} FROM new_{table}")  # noqa: S608 - our own names
+        self.execute(f"append_{table}", f"INSERT INTO {table} SELECT {columns} FROM new_{table}")  # noqa: S608 - ours
+
+    def execute(self, name: str, statement: str) -> duckdb.DuckDBPyConnection:
+        """Run a statement that is prepared under a name at its first run."""
+        if name not in self._prepared:
+            self.connection.execute(f"PREPARE {name} AS {statement}")
+            self._prepared.add(name)
+        return self.connection.execute(f"EXECUTE {name}")
 
 
 class _Put:
@@ -66,6 +77,18 @@ class _Put:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.rows.__arrow_c_stream__(requested_schema)  # type: ignore[no-untyped-call]  # not in its stubs
+
+
+def known_batches(writer: Writer, offered: pa.Table) -> set[BatchKey]:
+    """Return which of these batches (gateway, epoch, id) are stored."""
+    # What is offered is cast, not what is stored: a bare column lets its row groups be ruled out by their bounds.
+    query = """
+        SELECT gateway, epoch, id FROM batch
+        SEMI JOIN (SELECT gateway, epoch::UUID AS epoch, id::UUID AS id FROM offered) USING (gateway, epoch, id)
+    """
+    writer.put("offered", offered)
+    with translated():
+        return set(writer.execute("known", query).fetchall())
 
 
 def insert(writer: Writer, batches: pa.Table, decided: Sequence[tuple[SeriesKey, Series]], rows: Rows) -> None:
