@@ -20,7 +20,7 @@ from tests.bench import tables
 from tests.bench.duckdb_alone import Rates, rates
 
 BATCH = 100
-IN_FLIGHT = 256
+IN_FLIGHT = 512
 ROOT = Path(__file__).parents[2]
 
 
