@@ -3,6 +3,7 @@
 Two hubs on one folder would end each other's broker and write into each other's files.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,15 @@ if sys.platform != "win32":
 LOCK: Final = "hub.lock"
 
 
+def make(folder: Path) -> None:
+    """Make the folder; what this process writes from now on is for its own user. Raises ConfigurationError."""
+    os.umask(0o077)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
 @contextmanager
 def held(config: HubConfig) -> Iterator[None]:
     """Make the folder and hold it while the block runs; however the process ends, the hold ends with it.
@@ -25,14 +35,18 @@ def held(config: HubConfig) -> Iterator[None]:
     Processes of one hub that are scaled apart share it: those that keep nothing but media there. Raises
     ConfigurationError when the folder cannot be written, or another hub holds it.
     """
+    make(config.data)
     try:
-        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = (config.data / LOCK).open("w", encoding="utf-8")
     except OSError as error:
-        raise ConfigurationError(f"the data folder {config.data} cannot be written: {error.strerror}") from error
+        raise _unwritable(config.data, error) from error
     with lock:
         _lock(lock, config.data, alone=_keeps_stores(config))
         yield
+
+
+def _unwritable(folder: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"the data folder {folder} cannot be written: {error.strerror}")
 
 
 def _keeps_stores(config: HubConfig) -> bool:

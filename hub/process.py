@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -61,7 +60,6 @@ async def _run(config: HubConfig, secrets: Secrets) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    os.umask(0o077)  # what the hub keeps is for its own user
     with data_folder.held(config), _listening(config.http) as listener:
         async with open_hub(config, secrets, SystemClock()) as hub:
             await _serve(hub, listener, stop)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub import data_folder
 from hub.accounts import repository
 from hub.accounts.issuing import issue_key
 from hub.accounts.scopes import Scope
@@ -46,7 +47,7 @@ async def revoke(config: HubConfig, clock: Clock, key_id: str) -> bool:
 
 @asynccontextmanager
 async def _writing(config: HubConfig) -> AsyncIterator[AsyncSession]:
-    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    data_folder.make(config.data)
     database = open_database(config.database_url, Secrets().database_password.get_secret_value())
     try:
         await migrating.upgrade(database)

@@ -56,8 +56,14 @@ class MediaFolder:
 
 
 def _write(path: Path, payload: bytes) -> None:
-    if path.exists():
-        return
+    if not path.exists():
+        _write_new(path, payload)
+    # Also when it was there: a crash may have come between its name and this.
+    _sync_folder(path.parent)
+    _sync_folder(path.parent.parent)
+
+
+def _write_new(path: Path, payload: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{uuid4().hex}")
     try:
@@ -69,8 +75,6 @@ def _write(path: Path, payload: bytes) -> None:
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
-    _sync_folder(path.parent.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -180,8 +180,11 @@ def test_a_data_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     refused = command("run", "--data", str(tmp_path / "file" / "data"), "--port", "0", "--mqtt-port", "0")
     assert refused.returncode == 2
-    assert "cannot be written" in refused.stderr
-    assert "Traceback" not in refused.stderr
+    refused_too = command("keys", "list", "--data", str(tmp_path / "file" / "data"))
+    assert refused_too.returncode == 1
+    for answer in (refused, refused_too):
+        assert "cannot be written" in answer.stderr
+        assert "Traceback" not in answer.stderr
 
 
 def test_a_broker_port_that_is_taken(tmp_path: Path) -> None:
@@ -196,6 +199,8 @@ def test_a_broker_port_that_is_taken(tmp_path: Path) -> None:
 def test_what_it_keeps_is_for_its_own_user(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir(mode=0o755)
+    made = command("keys", "create", "--data", str(data), "--name", "n", "--scope", "admin")
+    assert made.returncode == 0
     with running(data) as hub:
         assert hub.stop()[0] == 0
     shared = [path.name for path in data.rglob("*") if path.stat().st_mode & 0o077]
