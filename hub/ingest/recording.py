@@ -116,11 +116,18 @@ class Recorder:
         await media.add_new(session, list(rows.values()))
 
     def _tell_positions(self, arrivals: Sequence[Arrival]) -> None:
+        """Offer where each device is now; of several positions only the newest is told anyway."""
+        newest: dict[tuple[str, str], Position] = {}
         for arrival in arrivals:
+            gateway = arrival.batch.gateway
             for record in arrival.batch.records:
                 if isinstance(record, Position):
-                    told = msgspec.to_builtins(record) | {"gateway": arrival.batch.gateway, "at": _written(record)}
-                    self._stream.tell("position", f"{arrival.batch.gateway}/{record.device}", told)
+                    known = newest.get((gateway, record.device))
+                    if known is None or known.at <= record.at:
+                        newest[gateway, record.device] = record
+        for (gateway, device), position in newest.items():
+            told = msgspec.to_builtins(position) | {"gateway": gateway, "at": _written(position)}
+            self._stream.tell("position", f"{gateway}/{device}", told)
 
 
 def _written(position: Position) -> str:

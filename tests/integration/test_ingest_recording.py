@@ -157,6 +157,25 @@ async def test_text_that_a_database_cannot_keep_costs_its_record_alone(database:
     assert json.loads(letters[0].payload) == event
 
 
+class Heard(Stream):
+    """A stream that keeps what it is told."""
+
+    def __init__(self, database: Database, clock: ManualClock) -> None:
+        super().__init__(database, clock)
+        self.told: list[tuple[str, str, Any]] = []
+
+    def tell(self, kind: str, key: str, data: dict[str, Any]) -> None:
+        self.told.append((kind, key, data["at"]))
+
+
+async def test_a_device_is_told_where_it_was_last_whatever_order_its_positions_come_in(database: Database) -> None:
+    await prepared(database)
+    clock = ManualClock(NOW)
+    heard = Heard(database, clock)
+    await Recorder(database, heard, clock, []).record([batch(1), batch(3), batch(2)])
+    assert heard.told == [("position", "g1/van-7", "2026-11-24T08:00:03+00:00")]
+
+
 async def test_the_same_messages_again_change_nothing(database: Database) -> None:
     await prepared(database)
     clock, counting = ManualClock(NOW), Counting()
