@@ -99,8 +99,8 @@ class AlertWhole(AlertOut):
     ) -> Self:
         """Return the shape of an alert and what belongs to it."""
         told = [{"at": act.at, "actor": act.actor, "act": act.act, "reason": act.reason} for act in acts]
-        images = list(dict.fromkeys(image for anomaly in anomalies for image in anomaly.images))
         counted = [AnomalyOut.of(anomaly) for anomaly in anomalies]
+        images = list(dict.fromkeys(image for anomaly in counted for image in anomaly.images))
         return cls.model_validate(_fields(row, tasks) | {"acts": told, "anomalies": counted, "images": images})
 
 

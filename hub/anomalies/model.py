@@ -41,7 +41,7 @@ class Anomaly(Base):
     withdrawn_at: Mapped[datetime | None]
     summary: Mapped[str] = mapped_column(String(1000))
     data: Mapped[dict[str, Any]] = mapped_column(Json)
-    images: Mapped[list[Any]] = mapped_column(Json)
+    images: Mapped[dict[str, Any]] = mapped_column(Json)
 
 
 class Watch(Base):

@@ -30,6 +30,7 @@ from hub.grids.live import LiveGrids
 from hub.stream.stream import Stream
 from hub.telemetry.contract import Arrival
 from protocol.clock import Clock
+from protocol.codec import in_utc
 from protocol.messages import Event, Position
 
 
@@ -122,6 +123,7 @@ class AnomalyPipeline:
                 if type(record) is Event:
                     finding = self._events.judge(record)
                     if finding is not None:
-                        found = Found(arrival.batch.gateway, record.device, finding, record.id, record.images)
-                        founds.append(found)
+                        said = in_utc(record.at).isoformat(timespec="microseconds")
+                        images = dict.fromkeys(record.images, said)
+                        founds.append(Found(arrival.batch.gateway, record.device, finding, record.id, images))
         return founds

@@ -1,7 +1,7 @@
 """Writing anomalies down: found, found again, ended, withdrawn. Each is one row, whatever the order of its messages."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -30,13 +30,16 @@ _COUNTED: Final = frozenset({*TYPES, *(f"camera.{what}" for what in _CAMERA)})
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A finding of one device (none: of the gateway), or, with `event`, what one message of a happening shows."""
+    """A finding of one device (none: of the gateway), or, with `event`, what one message of a happening shows.
+
+    `images` maps the SHA-256 of each picture to when its message was said.
+    """
 
     gateway: str
     device: str
     finding: Finding
     event: UUID | None = None
-    images: tuple[str, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> UUID:
@@ -113,7 +116,7 @@ class Recording:
             withdrawn_at=None,
             summary=finding.summary[:1000],
             data=finding.data,
-            images=list(found.images),
+            images=dict(found.images),
         )
 
     async def _follow(
@@ -170,7 +173,7 @@ def _update(row: Anomaly, found: Found) -> bool:
     row.ended_at = None if finding.ended_us is None else instant(finding.ended_us)
     row.summary = finding.summary[:1000]
     row.data = finding.data if found.event is not None else row.data | finding.data
-    row.images = sorted({*row.images, *found.images})
+    row.images = row.images | {image: min(at, row.images.get(image, at)) for image, at in found.images.items()}
     row.withdrawn_at = None
     after = (row.severity, row.began_at, row.ended_at, row.summary, row.data, row.images, row.withdrawn_at)
     return before != after

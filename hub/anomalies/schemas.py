@@ -56,6 +56,6 @@ class AnomalyOut(BaseModel):
                 "summary": described(row.type, row.summary, "en"),
                 "measure": row.summary,
                 "data": row.data,
-                "images": row.images,
+                "images": sorted(row.images, key=lambda image: (row.images[image], image)),
             }
         )

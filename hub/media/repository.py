@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import delete, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.anomalies.model import Anomaly
 from hub.events.model import EventMessage
 from hub.media.model import MediaObject
 from hub.storage.upsert import insert_new, is_postgresql
@@ -24,14 +23,12 @@ async def add_new(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> N
 
 
 async def unreferred(session: AsyncSession, before: datetime, limit: int) -> list[str]:
-    """Return the names of pictures received before then that no event and no anomaly refers to, at most `limit`."""
+    """Return the names of pictures received before then that no event refers to, at most `limit`."""
     old = select(MediaObject.sha256).where(MediaObject.received_at < before)
     elements = func.jsonb_array_elements_text if is_postgresql(session) else func.json_each
-    referred = []
-    for images in (EventMessage.images, Anomaly.images):
-        each = elements(images).table_valued("value")
-        referred.append(select(each.c.value).select_from(images.class_).join(each, true()))
-    return list(await session.scalars(old.except_(*referred).limit(limit)))
+    each = elements(EventMessage.images).table_valued("value")
+    referred = select(each.c.value).select_from(EventMessage).join(each, true())
+    return list(await session.scalars(old.except_(referred).limit(limit)))
 
 
 async def forget(session: AsyncSession, names: Collection[str]) -> None:

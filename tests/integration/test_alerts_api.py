@@ -46,6 +46,23 @@ async def cover(site: Site, minutes: int = 1, *, device: str = "cam-1", severity
     await site.take([event])
 
 
+async def test_pictures_come_in_the_order_of_what_they_show(site: Site, api: Api) -> None:
+    happening = site.clock.new_id()
+    for minutes, state, image in ((1, EventState.BEGAN, "e" * 64), (3, EventState.ENDED, "a" * 64)):
+        event = Event(
+            device="cam-1",
+            at=DAWN + minutes * MINUTE,
+            type="camera.covered",
+            severity=Severity.MAJOR,
+            id=happening,
+            state=state,
+            images=(image,),
+        )
+        await site.take([event])
+    whole = (await api.get(f"/api/v1/alerts/{await alert_id(api)}")).json()
+    assert whole["images"] == ["e" * 64, "a" * 64]
+
+
 async def drive_off(site: Site) -> None:
     fixes = standing(*MIDDLE, DAWN, count=200)
     await site.report("gps-1", fixes[:60])

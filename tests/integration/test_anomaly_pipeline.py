@@ -88,7 +88,7 @@ async def test_a_covered_camera_is_linked_raised_told_and_archived(database: Dat
         await site.take([covered(EventState.BEGAN, 5, images=("a" * 64,))])
         (anomaly,) = await site.anomalies()
         assert (anomaly.subject_id, anomaly.grid_id, anomaly.officer_id) == (site.subject, GRID, site.officer)
-        assert anomaly.images == ["a" * 64]
+        assert list(anomaly.images) == ["a" * 64]
         alert = await the_alert(site)
         assert (alert.key, alert.state, alert.times_seen) == (f"camera.covered:{GATEWAY}/cam-1", "raised", 1)
         assert (alert.officer_id, alert.began_at, alert.condition_ended_at) == (site.officer, anomaly.began_at, None)
