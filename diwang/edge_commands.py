@@ -7,12 +7,9 @@ from typing import Annotated
 
 import typer
 
+from protocol.errors import DiwangError
+
 app = typer.Typer(no_args_is_help=True, help="The edge agent: devices on one side, the hub on the other.")
-
-
-@app.callback()
-def edge() -> None:
-    """Keep `run` a subcommand, however many there are."""
 
 
 @app.command()
@@ -26,3 +23,27 @@ def run(
     arguments = ["--config", str(config), "--log-level", log_level, *(["--check"] if check else [])]
     # The agent takes this process over: what only the command line needs would cost it a fifth of its memory.
     os.execv(sys.executable, [sys.executable, "-m", "edge.process", *arguments])  # noqa: S606 - our own program
+
+
+@app.command()
+def quarantine(
+    config: Annotated[Path, typer.Option(help="TOML file of the box", exists=True, dir_okay=False)],
+    *,
+    show: Annotated[
+        int | None, typer.Option(help="Write the bytes of the one at this place to standard output")
+    ] = None,
+) -> None:
+    """List what the box could not deliver and why; the agent must not run meanwhile."""
+    from edge import config as configuration  # noqa: PLC0415 - `run` must not load what it hands over to
+    from edge.outbox import store_file  # noqa: PLC0415 - as above
+    from edge.quarantine import read  # noqa: PLC0415 - as above
+
+    try:
+        for each in read(store_file(configuration.load(config).data)):
+            if show is None:
+                typer.echo(f"{each.place}  {each.kind}  {each.id or '-'}  {len(each.payload)} bytes  {each.reason}")
+            elif show == each.place:
+                sys.stdout.buffer.write(each.payload)
+    except DiwangError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error

@@ -18,13 +18,14 @@ import apsw
 import msgspec
 
 from drivers.contract import Report
-from edge import shelf
+from edge import quarantine, shelf
 from edge.shelf import Item, Ledger, Stretch
 from edge.store import Store
-from protocol import logs
+from protocol import codec, logs
 from protocol.clock import Clock
-from protocol.errors import StoreUnavailableError
-from protocol.messages import MAX_MESSAGE_BYTES, Ack, OutboxStatus, Position, Reading, Record
+from protocol.errors import StoreUnavailableError, UndecodableMessageError
+from protocol.messages import MAX_MESSAGE_BYTES, Ack, Event, OutboxStatus, Position, Reading, Record
+from protocol.topics import LEVEL_PATTERN, is_level
 
 FILE: Final = "outbox.db"
 _MAX_RECORD_BYTES: Final = MAX_MESSAGE_BYTES - 512  # the envelope of a batch takes less
@@ -150,7 +151,7 @@ class Outbox:
                 log.error(
                     "record_quarantined", reason=item.flaw, beginning=item.payload[:_SHOWN].decode("utf-8", "replace")
                 )
-                shelf.quarantine(connection, "", "record", item.flaw, item.payload)
+                quarantine.put_aside(connection, "", "record", item.flaw, item.payload)
         need = sum(item.cost for item in fitting)
         if ledger.bytes + need > self._limits.max_bytes:
             fitting = self._make_room(connection, ledger, fitting, need)
@@ -224,7 +225,7 @@ class Outbox:
 
     def _put_aside(self, connection: apsw.Connection, ledger: Ledger, number: str, reason: str) -> None:
         if (picture := shelf.image(connection, number)) is not None:
-            shelf.quarantine(connection, number, "image", reason, picture)
+            quarantine.put_aside(connection, number, "image", reason, picture)
             shelf.forget_image(connection, ledger, number)
             return
         try:
@@ -233,7 +234,7 @@ class Outbox:
             return
         if stretch is not None:
             bundle = self._bundle(connection, ledger.epoch, stretch, shelf.payloads(connection, stretch))
-            shelf.quarantine(connection, number, "batch", reason, bundle.payload)
+            quarantine.put_aside(connection, number, "batch", reason, bundle.payload)
             shelf.forget(connection, ledger, stretch)
 
     def _status(self, connection: apsw.Connection) -> OutboxStatus:
@@ -260,13 +261,22 @@ def _item(report: Report) -> Item:
         payload = _encode(report.record)
     except (TypeError, ValueError, RecursionError) as error:
         return Item(repr(report.record).encode("utf-8", "replace")[:_MAX_RECORD_BYTES], telemetry, (), str(error))
-    if len(payload) > _MAX_RECORD_BYTES:
-        return Item(payload, telemetry, (), f"a record of {len(payload)} bytes fits into no message")
-    try:
-        _decode(payload)
-    except (msgspec.DecodeError, RecursionError) as error:
-        return Item(payload, telemetry, (), str(error))
+    if flaw := _flaw(payload):
+        return Item(payload, telemetry, (), flaw)
     return Item(payload, telemetry, report.images)
+
+
+def _flaw(payload: bytes) -> str:
+    """Return why the hub would not take a record; empty when it would."""
+    if len(payload) > _MAX_RECORD_BYTES:
+        return f"a record of {len(payload)} bytes fits into no message"
+    try:
+        record = _decode(payload)
+        if isinstance(record, Event):  # may hold values of any shape
+            codec.decode_record(payload)
+    except (msgspec.DecodeError, UndecodableMessageError, RecursionError) as error:
+        return str(error)
+    return "" if is_level(record.device) else f"a device's name matches {LEVEL_PATTERN}"
 
 
 def _timestamp(at: datetime) -> str:

@@ -17,10 +17,11 @@ from uuid import UUID, uuid4
 
 import apsw
 
+from edge import quarantine
 from protocol import logs
 from protocol.messages import MAX_MESSAGE_BYTES
 
-SCHEMA: Final = """
+SCHEMA: Final = f"""{quarantine.SCHEMA}
 CREATE TABLE IF NOT EXISTS ledger (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     epoch TEXT NOT NULL, seq INTEGER NOT NULL, next_id INTEGER NOT NULL, live_from INTEGER NOT NULL,
@@ -35,12 +36,9 @@ CREATE TABLE IF NOT EXISTS batch (
 CREATE TABLE IF NOT EXISTS image (sha256 TEXT PRIMARY KEY, bytes INTEGER NOT NULL, payload BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS named (
     record INTEGER NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (record, sha256)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS quarantine (
-    place INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, payload BLOB NOT NULL);
 """
 
 ROW_BYTES: Final = 32  # what a row costs beside its payload, roughly
-QUARANTINED_AT_MOST: Final = 100
 _CHUNK: Final = 500
 _LOOK_BACK_BATCHES: Final = 4
 _counters: Final = attrgetter("seq", "next_id", "live_from", "drop_from", "records", "bytes", "dropped", "age_ms")
@@ -132,7 +130,7 @@ def _add_image(connection: apsw.Connection, ledger: Ledger, record: int, image: 
     if len(image) > MAX_MESSAGE_BYTES:
         reason = f"{len(image)} bytes, at most {MAX_MESSAGE_BYTES} are allowed"
         log.error("image_quarantined", sha256=digest, reason=reason)
-        quarantine(connection, digest, "image", reason, image)
+        quarantine.put_aside(connection, digest, "image", reason, image)
         return
     connection.execute("INSERT OR IGNORE INTO image VALUES (?, ?, ?)", (digest, len(image), image))
     ledger.bytes += len(image) if connection.changes() else 0
@@ -283,14 +281,3 @@ def drop_telemetry(connection: apsw.Connection, ledger: Ledger, *, need: int = 0
     ledger.bytes -= freed
     ledger.dropped += dropped
     return dropped
-
-
-def quarantine(connection: apsw.Connection, number: str, kind: str, reason: str, payload: bytes) -> None:
-    """Put aside what can never be delivered; the newest QUARANTINED_AT_MOST stay, of each no more than a message."""
-    connection.execute(
-        "INSERT INTO quarantine (id, kind, reason, payload) VALUES (?, ?, ?, ?)",
-        (number, kind, reason, payload[:MAX_MESSAGE_BYTES]),
-    )
-    connection.execute(
-        "DELETE FROM quarantine WHERE place <= (SELECT max(place) FROM quarantine) - ?", (QUARANTINED_AT_MOST,)
-    )

@@ -1,8 +1,17 @@
+import asyncio
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from drivers.contract import Report
+from edge import shelf
+from edge.outbox import Limits, Outbox, store_file
+from edge.store import Store
+from protocol.clock import SystemClock
+from protocol.messages import Reading
 
 ROOT = Path(__file__).parents[2]
 GOOD = '[gateway]\nid = "g1"\n[hub]\nbroker = "mqtt://127.0.0.1"\n'
@@ -37,3 +46,22 @@ def test_an_outbox_that_cannot_be_opened_is_said_with_its_own_exit_code(tmp_path
     assert failed.returncode == 3
     assert "outbox_cannot_be_opened" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+async def test_what_was_put_aside_can_be_listed_and_shown_while_the_agent_does_not_run(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text(GOOD)
+    missing = await asyncio.to_thread(diwang_edge, "quarantine", "--config", str(file))
+    assert missing.returncode == 1
+    limits = Limits(max_bytes=1 << 30, max_age_s=86_400, batch_records=7, batch_bytes=100_000)
+    async with Store(store_file(tmp_path / "data"), shelf.SCHEMA, SystemClock(), group_s=0) as store:
+        outbox = await Outbox(store, "g1", limits, SystemClock()).load()
+        await outbox.append([Report(Reading(device="fridge", at=SystemClock().now(), values={"t": float("nan")}))])
+        busy = await asyncio.to_thread(diwang_edge, "quarantine", "--config", str(file))
+        assert (busy.returncode, "the agent runs" in busy.stderr) == (1, True)
+    listed = await asyncio.to_thread(diwang_edge, "quarantine", "--config", str(file))
+    assert listed.returncode == 0, listed.stderr
+    assert listed.stdout.startswith("1  record  -  ")
+    assert "null" in listed.stdout
+    shown = await asyncio.to_thread(diwang_edge, "quarantine", "--config", str(file), "--show", "1")
+    assert json.loads(shown.stdout)["device"] == "fridge"

@@ -4,6 +4,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -21,7 +23,7 @@ from edge.supervisor import Supervisor
 from protocol import codec
 from protocol.clock import SystemClock
 from protocol.errors import DeviceRefusedError, DeviceUnreachableError
-from protocol.messages import DeviceState, Position, Reading, Record
+from protocol.messages import DeviceState, Event, EventState, Position, Reading, Record, Severity
 from tests.simulators.scripted_driver import SCRIPTS, Item, Script
 
 NOW = SystemClock().now()
@@ -46,6 +48,17 @@ def says(*items: Item, then: Exception | None = None) -> Callable[[], AsyncItera
 
 def reading(number: float) -> Report:
     return Report(Reading(device="a", at=NOW, values={"n": number}))
+
+
+def event(data: dict[str, Any]) -> Event:
+    return Event(
+        device="a", at=NOW, type="t", severity=Severity.INFO, id=UUID(int=1), state=EventState.INSTANT, data=data
+    )
+
+
+DEEP: dict[str, Any] = {}
+for _ in range(200):
+    DEEP = {"deeper": DEEP}
 
 
 @dataclass
@@ -208,6 +221,8 @@ async def test_what_a_device_says_is_closed_before_the_device(tmp_path: Path) ->
         Reading(device="a", at=NOW.replace(tzinfo=None), values={"n": 1.0}),
         Reading(device="a", at=NOW, values={"n": object()}),  # type: ignore[dict-item]
         Reading(device="a", at=NOW, values={"n": "\ud800"}),
+        event({"half": "\ud800"}),
+        event(DEEP),
         "no record at all",
     ],
 )
