@@ -244,8 +244,6 @@ def _unfit(value: Any, path: str = "$", depth: int = 0) -> str | None:  # noqa: 
 
 
 def _is_text(value: str) -> bool:
-    if value.isascii():
-        return True
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -121,10 +121,18 @@ class Delivery:
         if not channel.enabled:
             raise PermanentError("the channel is switched off")
         if channel.kind == "console":
-            self._console.write(f"{notification.payload['data']['text'][self._language]}\n")
-            self._console.flush()
+            self._say(notification.payload["data"]["text"][self._language])
         else:
             await self._post(notification, channel)
+
+    def _say(self, line: str) -> None:
+        """Write one line; characters that the console does not have become question marks."""
+        encoding = self._console.encoding or "utf-8"
+        try:
+            self._console.write(line.encode(encoding, "replace").decode(encoding) + "\n")
+            self._console.flush()
+        except (OSError, ValueError) as error:  # its disk is full, its reader is gone, it was closed
+            raise UplinkUnavailableError(f"the console takes nothing: {error}") from error
 
     async def _post(self, notification: Notification, channel: Channel) -> None:
         url = self._policy.require_url(channel.options["url"])

@@ -6,10 +6,11 @@ import hashlib
 import hmac
 import io
 import json
+import os
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -275,6 +276,29 @@ async def test_the_console_says_one_line(database: Database, clock: Clock) -> No
     (line,) = said.getvalue().splitlines()
     assert line.startswith("[MAJOR] alert · Lens covered (93 %) · subject 集美小厨")
     assert line.endswith("officer 甲片区网格员 · seen 3 times")
+
+
+async def test_a_console_without_chinese_shows_what_it_can(database: Database, clock: Clock) -> None:
+    async with database.write() as session:
+        await ensure_console(session, clock)
+    said = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    async with working(database, clock, Delivery(database, clock, LOOPBACK, language="zh-CN", console=said)):
+        await raise_alert(database, clock)
+        await settled(database, "accepted")
+    said.seek(0)
+    assert "?" in said.read()
+
+
+async def test_a_console_whose_disk_is_full_stops_nothing(database: Database, clock: Clock) -> None:
+    async with database.write() as session:
+        await ensure_console(session, clock)
+    full = os.fdopen(os.open("/dev/full", os.O_WRONLY), "w")
+    async with working(database, clock, Delivery(database, clock, LOOPBACK, console=full)):
+        await raise_alert(database, clock)
+        row = await when(database, lambda row: row.tries == 1)
+    assert "No space left" in row.last_error
+    with suppress(OSError):
+        full.close()
 
 
 @pytest.mark.usefixtures("quick")
