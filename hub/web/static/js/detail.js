@@ -60,6 +60,7 @@ function pictures(alert) {
 
 function facts(alert, lookAt, name) {
   const rows = [
+    ["measure", alert.measure],
     ["subject", name("subject", alert.subject) ?? words("alerts.no_subject")],
     ["grid", name("grid", alert.grid)],
     ["officer", name("officer", alert.officer)],
@@ -69,7 +70,6 @@ function facts(alert, lookAt, name) {
     ["times", alert.times_seen],
   ];
   return [
-    alert.measure ? element("p", { class: "measure" }, alert.measure) : "",
     element("dl", { class: "facts" }, rows.filter(([, value]) => value).map(([name, value]) => [element("dt", {}, words(`detail.${name}`)), element("dd", {}, String(value))])),
     lookAt ? element("button", { type: "button", class: "quiet on-map", onclick: lookAt }, words("detail.show_on_map")) : "",
   ];
