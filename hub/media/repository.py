@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.anomalies.model import Anomaly
 from hub.events.model import EventMessage
 from hub.media.model import MediaObject
 from hub.storage.upsert import insert_new, is_postgresql
@@ -23,12 +24,18 @@ async def add_new(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> N
 
 
 async def unreferred(session: AsyncSession, before: datetime, limit: int) -> list[str]:
-    """Return the names of pictures received before then that no event refers to, at most `limit`."""
+    """Return the names of pictures received before then that no event and no anomaly refers to, at most `limit`."""
+    postgresql = is_postgresql(session)
+    elements = func.jsonb_array_elements_text if postgresql else func.json_each
+    members = func.jsonb_each_text if postgresql else func.json_each
+    of_event = elements(EventMessage.images).table_valued("value")
+    of_anomaly = members(Anomaly.images).table_valued("key")
     old = select(MediaObject.sha256).where(MediaObject.received_at < before)
-    elements = func.jsonb_array_elements_text if is_postgresql(session) else func.json_each
-    each = elements(EventMessage.images).table_valued("value")
-    referred = select(each.c.value).select_from(EventMessage).join(each, true())
-    return list(await session.scalars(old.except_(referred).limit(limit)))
+    unreferred = old.except_(
+        select(of_event.c.value).select_from(EventMessage).join(of_event, true()),
+        select(of_anomaly.c.key).select_from(Anomaly).join(of_anomaly, true()),
+    )
+    return list(await session.scalars(unreferred.limit(limit)))
 
 
 async def forget(session: AsyncSession, names: Collection[str]) -> None:

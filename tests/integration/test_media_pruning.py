@@ -37,8 +37,8 @@ async def refer(parts: Parts) -> None:
         **place, event=UUID(int=1), state="began", at=now, received_at=now, images=[OF_EVENT, OF_EVENT], extra=None
     )
     times = {"began_at": now, "decided_at": now, "detected_at": now}
-    anomaly = Anomaly(**place, **times, id=UUID(int=2), key="k", summary="", images=[OF_ANOMALY])
-    bare = Anomaly(**place, **times, id=UUID(int=3), key="k", summary="", images=[])
+    anomaly = Anomaly(**place, **times, id=UUID(int=2), key="k", summary="", images={OF_ANOMALY: now.isoformat()})
+    bare = Anomaly(**place, **times, id=UUID(int=3), key="k", summary="", images={})
     async with parts.database.write() as session:
         session.add_all([event, anomaly, bare])
 
