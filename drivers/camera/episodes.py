@@ -2,6 +2,11 @@
 
 An episode is on disk before its beginning is told, and until its end is safe on the box. What was not safe when the
 power went is told again, under the same id.
+
+Told again it has no picture: pictures are in memory only until the box has them, and writing each to the disk twice
+would wear a memory card for the sake of the few milliseconds between (longer only while a full disk holds the camera
+back). The alarm counts; a picture that did arrive is not taken away by the repetition, for the hub gathers those of all
+messages of one id.
 """
 
 import os

@@ -15,6 +15,7 @@ from tests.integration.test_edge_to_hub import QUICK, assert_no_gap, seen
 from tests.simulators.edge_process import EdgeProcess, faketime, site
 from tests.simulators.hub_standin import HubStandIn, connected
 from tests.simulators.nats_server import NatsServer, nats_server
+from tests.unit.test_outbox_on_a_full_disk import overwrite_the_middle
 
 STOPPED_WITHIN_S = 20.0
 
@@ -112,6 +113,27 @@ async def test_with_its_disk_full_it_still_ends_when_told(
     await edge.start()
     kept = {int(line) for line in (tmp_path / "e" / "kept").read_text().split()}
     await hub.until(lambda: kept <= set(events(hub, "e")))
+
+
+async def test_a_damaged_outbox_ends_the_agent_once_and_not_for_ever(tmp_path: Path, start: Start) -> None:
+    broker = NatsServer(tmp_path / "nats")
+    edge = await start(site(tmp_path, broker.mqtt_port, devices={"a": "rate = 2000, burst = 100, total = 4000"}))
+    await seen(lambda: len(edge.numbers("a", "kept")) == 4000, within_s=20)
+    assert await edge.end() == 0
+    overwrite_the_middle(tmp_path / "data" / "outbox.db")
+    await broker.start()
+    try:
+        await edge.start()
+        assert edge.process is not None
+        async with asyncio.timeout(20):
+            assert await edge.process.wait() == 1
+        assert "database_damaged" in edge.log.read_text()
+        await edge.start()
+        async with connected(HubStandIn(), broker.mqtt_port) as hub:
+            await hub.until(lambda: bool(hub.values("gateway", "outbox_records")))
+        assert await edge.end() == 0
+    finally:
+        await broker.kill()
 
 
 async def test_a_clock_that_jumps_costs_nothing_and_is_said(
