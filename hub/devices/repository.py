@@ -33,9 +33,15 @@ async def among(session: AsyncSession, keys: Sequence[DeviceKey]) -> dict[Device
     return found
 
 
-async def names(session: AsyncSession, gateway: str) -> set[str]:
-    """Return the names of a gateway's devices."""
-    return set(await session.scalars(select(Device.device).where(Device.gateway == gateway)))
+async def names(session: AsyncSession, gateways: Sequence[str]) -> dict[str, set[str]]:
+    """Return the names of the devices of each of these gateways."""
+    found: dict[str, set[str]] = {gateway: set() for gateway in gateways}
+    for some in portions(gateways):
+        for gateway, device in await session.execute(
+            select(Device.gateway, Device.device).where(Device.gateway.in_(some))
+        ):
+            found[gateway].add(device)
+    return found
 
 
 async def add_new(session: AsyncSession, seen: Mapping[DeviceKey, datetime], now: datetime) -> None:

@@ -26,25 +26,25 @@ class DeviceLimit:
 
     async def within(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
         """Return the deliveries with no more devices than there may be. Raises StoreUnavailableError."""
-        return [await self._one(each) for each in deliveries]
+        named = [_names(each) for each in deliveries]
+        strangers = {each.gateway for each, names in zip(deliveries, named, strict=True) if names} - self._known.keys()
+        if strangers:
+            async with self._database.read() as session:
+                self._known |= await devices.names(session, sorted(strangers))
+        return [self._one(each, names) for each, names in zip(deliveries, named, strict=True)]
 
-    async def _one(self, delivery: Delivery) -> Delivery:
-        named = _names(delivery)
-        known = self._known.get(delivery.gateway)
-        if not named or (known is not None and known.issuperset(named)):
+    def _one(self, delivery: Delivery, named: set[str]) -> Delivery:
+        if not named:
             return delivery
-        if known is None:
-            known = self._known[delivery.gateway] = await self._stored(delivery.gateway)
+        known = self._known[delivery.gateway]
+        if known.issuperset(named):
+            return delivery
         # Names in order, so that the same message has the same outcome when it comes again.
         new = sorted(named - known)
         room = max(self._most - len(known), 0)
         known.update(new[:room])
         beyond = frozenset(new[room:])
         return self._without(delivery, beyond) if beyond else delivery
-
-    async def _stored(self, gateway: str) -> set[str]:
-        async with self._database.read() as session:
-            return await devices.names(session, gateway)
 
     def _without(self, delivery: Delivery, beyond: frozenset[str]) -> Delivery:
         reason = f"the gateway has {self._most} devices, as many as it may have (ingest.devices_per_gateway)"
