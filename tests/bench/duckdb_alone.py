@@ -30,7 +30,7 @@ AT_ONCE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Rows per second, in commits of `rows` rows and all in one commit; `made` and `at_once` of readings alone."""
+    """Rows per second in commits of `rows` rows, their columns ready or made of lists, and all in one commit."""
 
     rows: int
     ready: float
@@ -38,14 +38,17 @@ class Rates:
     at_once: float = 0
 
 
-def rates(batch: int, batches: int, *, kind: str = "reading") -> Rates:
-    """Measure with commits of so many batches of so many records. Median of three turns."""
+def rates(batch: int, batches: int, *, kind: str = "reading", every: bool = False) -> Rates:
+    """Measure with commits of so many batches of so many records; unless `every`, the ready columns alone.
+
+    Each rate is the median of three turns.
+    """
     groups = [_arrivals(batch, batches, kind, number) for number in range(GROUPS)]
     catalogue = Catalogue()
     laid_out = [rows_of(group, catalogue, number * batches) for number, group in enumerate(groups)]
     tables = [table for rows in laid_out for table in (rows.readings, rows.positions) if table is not None]
     ready = _inserted(kind, lambda turn: tables[turn % GROUPS])
-    if kind != "reading":
+    if not every:
         return Rates(batch * batches, ready)
     # What was just entered is what a program of a few lines would keep in a dictionary.
     numbers = {(key.gateway, key.device, key.name): series.id for key, series in catalogue}
