@@ -7,10 +7,8 @@ opened, 4 stopped on purpose, but something did not end within STOPPED_WITHIN_S 
 import argparse
 import asyncio
 import os
-import signal
 import ssl
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -20,6 +18,7 @@ from edge.agent import Agent
 from edge.config import Config, Secret
 from edge.link import tls_context
 from edge.notify import Notifier
+from edge.stopping import Deadline, told
 from protocol import logs
 from protocol.clock import SystemClock
 from protocol.errors import ConfigurationError, StoreUnavailableError
@@ -69,14 +68,15 @@ async def _run(config: Config, secret: Secret, tls: ssl.SSLContext | None, again
             os.execv(sys.executable, again)  # noqa: S606 - this program again
         os._exit(EXIT_HUNG)
 
-    # A thread of its own: a driver may block the loop itself.
-    deadline = threading.Timer(STOPPED_WITHIN_S, cut_off)
-    deadline.daemon = True
-    agent = Agent(config, secret, tls, SystemClock(), Notifier(), ending=deadline.start)
+    def stop() -> None:
+        deadline.begin()
+        loop.call_soon_threadsafe(agent.stop)
+
+    deadline = Deadline(STOPPED_WITHIN_S, cut_off)
+    agent = Agent(config, secret, tls, SystemClock(), Notifier(), ending=deadline.begin)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, agent.stop)
-    await agent.run()
+    with told(stop):
+        await agent.run()
     return agent.restart_asked
 
 
