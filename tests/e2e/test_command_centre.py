@@ -77,7 +77,7 @@ def test_the_page_shows_the_district_and_its_alerts_live(watched: Watched) -> No
 def test_an_alert_opens_with_its_picture_and_what_may_be_done(watched: Watched) -> None:
     page = watched.page
     page.locator(".card[data-type='camera.covered']").first.click(timeout=ALERT_MS)
-    picture = page.locator("#detail img")
+    picture = page.locator("#detail img").first
     expect(picture).to_be_visible()
     expect(picture).to_have_js_property("complete", value=True)
     assert picture.evaluate("image => image.naturalWidth") >= 320
