@@ -139,7 +139,7 @@ async def counted(database: Database) -> dict[str, int]:
 async def test_text_that_a_database_cannot_keep_costs_its_record_alone(database: Database) -> None:
     await prepared(database)
     at = NOW.isoformat().replace("+00:00", "Z")
-    event = {"kind": "event", "device": "cam-1", "at": at, "type": "camera.dark", "severity": "minor"}
+    event: dict[str, Any] = {"kind": "event", "device": "cam-1", "at": at, "type": "camera.dark", "severity": "minor"}
     event |= {"id": str(UUID(int=9)), "state": "began", "data": {"text": "x\0"}}
     receipt = {"kind": "receipt", "device": "printer-1", "at": at, "job": "j", "result": "printed"}
     clock = ManualClock(NOW)

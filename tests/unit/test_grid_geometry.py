@@ -161,6 +161,7 @@ def test_one_square_metre_of_overlap_or_gap_is_the_limit(shift_m: float) -> None
     left = square(118.0, 24.5, 118.0 + long, 24.5 + long)
     right = square(118.0 + long - shift_m * METRE, 24.5, 118.0 + 3 * long, 24.5 + long)
     frame = square(117.999, 24.499, 118.001, 24.501).difference(square(118.0, 24.5, 118.0 + 3 * long, 24.5 + long))
+    assert isinstance(frame, shapely.Polygon)
     shared = area_m2(left.intersection(right))
     hole = area_m2(frame.union(left).union(right).envelope) - area_m2(frame.union(left).union(right))
     expected = "grids.overlap" if shared > 1 else "grids.gap" if hole > 1 else None

@@ -21,7 +21,18 @@ from edge.store import Store
 from protocol import codec
 from protocol.clock import ManualClock, SystemClock
 from protocol.errors import StoreUnavailableError
-from protocol.messages import MAX_MESSAGE_BYTES, Ack, Event, EventState, Position, Reading, Receipt, Record, Refusal, Severity
+from protocol.messages import (
+    MAX_MESSAGE_BYTES,
+    Ack,
+    Event,
+    EventState,
+    Position,
+    Reading,
+    Receipt,
+    Record,
+    Refusal,
+    Severity,
+)
 
 AT = datetime(2026, 11, 24, 8, tzinfo=UTC)
 ROOMY = Limits(max_bytes=1 << 30, max_age_s=86_400, batch_records=7, batch_bytes=100_000)
