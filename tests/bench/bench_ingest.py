@@ -116,7 +116,7 @@ def compare(measured: Run, alone: Rates) -> None:
     tables.note(
         "DuckDB alone inserts the same rows into the same table, durably, after the run and with all cores to itself: "
         "no broker, no JSON, no load generator. To hold: >= 0.40 of the line that starts from decoded records, as the "
-        "plain program without a hub would (docs/decisions/0008). Ready columns are the physical limit: nobody made them."
+        "plain program without a hub would (docs/decisions/0008). Ready columns are the limit: nobody made them."
     )
     baselines = (
         (f"from decoded records by lists, {alone.rows:,} rows a commit, as the hub had", alone.made),
