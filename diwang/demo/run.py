@@ -49,12 +49,20 @@ async def run(data: Path) -> int:
             task.cancel()
         await asyncio.gather(running, stopped, return_exceptions=True)
         if running in done and (failed := running.exception()):
-            if isinstance(failed, DiwangError):
-                print(f"\nthe demonstration cannot go on: {failed}", file=sys.stderr)
-                return 1
-            raise failed
+            if (reason := _on_purpose(failed)) is None:
+                raise failed
+            print(f"\nthe demonstration cannot go on: {reason}", flush=True)
+            return 1
         print("\nstopping …", flush=True)
     return 0
+
+
+def _on_purpose(failed: BaseException) -> DiwangError | None:
+    """Return the error that was raised on purpose, also from within a group of tasks; None for a bug."""
+    if isinstance(failed, BaseExceptionGroup):
+        only_ours = failed.split(DiwangError)[1] is None
+        return _on_purpose(failed.exceptions[0]) if only_ours else None
+    return failed if isinstance(failed, DiwangError) else None
 
 
 async def _run(data: Path, stack: AsyncExitStack) -> None:

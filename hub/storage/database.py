@@ -5,10 +5,12 @@ a SQLite that has the WAL-reset fix (3.51.3 or later): older ones can lose commi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
+from weakref import WeakSet
 
 import aiosqlite
 from pysqlite3 import dbapi2 as sqlite
@@ -25,16 +27,20 @@ from protocol.errors import ConfigurationError, StoreUnavailableError
 
 WAL_RESET_FIXED: Final = (3, 51, 3)
 BUSY_TIMEOUT_S: Final = 10.0
+CLOSED_WITHIN_S: Final = 2.0
 
 
 class Database:
     """The relational store of one hub process."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, migrator: AsyncEngine) -> None:
+    def __init__(
+        self, writer: AsyncEngine, reader: AsyncEngine, migrator: AsyncEngine, threads: Collection[Thread] = ()
+    ) -> None:
         self._writer = writer
         self._reader = reader
         self._migrator = migrator
         self._turn = asyncio.Lock() if writer is not reader else None
+        self._threads = threads
         self._listeners: list[Callable[[], None]] = []
 
     @property
@@ -76,9 +82,11 @@ class Database:
             await session.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and wait for the threads that served them: they report to this event loop."""
         for engine in (self._migrator, self._reader, self._writer):
             await engine.dispose()
+        for thread in tuple(self._threads):
+            await asyncio.to_thread(thread.join, CLOSED_WITHIN_S)
 
 
 def open_database(url: str, password: str = "") -> Database:
@@ -92,10 +100,12 @@ def open_database(url: str, password: str = "") -> Database:
         raise ConfigurationError("the database's address is not a URL: sqlite:///file or postgresql://…") from error
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         path = Path(parsed.database)
+        threads: WeakSet[Thread] = WeakSet()
         return Database(
-            writer=_sqlite(path, connections=1),
-            reader=_sqlite(path, connections=4, writes=False),
-            migrator=_sqlite(path, connections=1, foreign_keys=False),
+            writer=_sqlite(path, threads, connections=1),
+            reader=_sqlite(path, threads, connections=4, writes=False),
+            migrator=_sqlite(path, threads, connections=1, foreign_keys=False),
+            threads=threads,
         )
     if parsed.get_backend_name() == "postgresql":
         address = parsed.set(drivername="postgresql+asyncpg", password=password or parsed.password)
@@ -135,7 +145,9 @@ def _dbapi() -> AsyncAdapt_aiosqlite_dbapi:
     return dbapi
 
 
-def _sqlite(path: Path, *, connections: int, writes: bool = True, foreign_keys: bool = True) -> AsyncEngine:
+def _sqlite(
+    path: Path, threads: WeakSet[Thread], *, connections: int, writes: bool = True, foreign_keys: bool = True
+) -> AsyncEngine:
     if sqlite.sqlite_version_info < WAL_RESET_FIXED:
         raise ConfigurationError(
             f"SQLite {sqlite.sqlite_version} can lose commits in WAL mode; 3.51.3 or later is needed"
@@ -145,7 +157,9 @@ def _sqlite(path: Path, *, connections: int, writes: bool = True, foreign_keys: 
         def connector() -> Any:  # noqa: ANN401 - a connection of another SQLite than the standard library's
             return sqlite.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
 
-        return await aiosqlite.Connection(connector, iter_chunk_size=64)
+        connection = aiosqlite.Connection(connector, iter_chunk_size=64)
+        threads.add(connection._thread)  # noqa: SLF001 - the library has no way to wait for its end
+        return await connection
 
     engine = create_async_engine(
         "sqlite+aiosqlite://",
