@@ -85,7 +85,7 @@ def test_it_starts_serves_stops_and_starts_again(tmp_path: Path) -> None:
             assert next(lines) == "event: hello"
             status, took_s = hub.stop()
             assert [line for line in lines if line.startswith("event")] == []
-        assert status == 0
+        assert status == 0, (tmp_path / "hub.log").read_text()[-4000:]
         assert took_s < STOP_PATIENCE_S / 2
     with running(data) as again:
         assert again.first_key is None
