@@ -188,10 +188,11 @@ class Stream:
 
     async def _carry_page(self) -> int:
         """Hand out the next committed updates; return how many there were."""
-        if self._carried is None:
+        carried = self._carried  # the last client may leave while the database answers
+        if carried is None:
             return 0
         async with self._database.read() as session:
-            rows = await repository.after(session, self._carried, _PAGE)
+            rows = await repository.after(session, carried, _PAGE)
         for row in rows:
             self._hand_out(_update(row))
             if self._carried is not None:

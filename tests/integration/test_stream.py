@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -255,3 +255,41 @@ async def test_it_needs_the_scope(api: Api) -> None:
     assert (await mere.get("/api/v1/stream")).status_code == 403
     assert (await api.without_key().get("/api/v1/stream")).status_code == 401
     assert (await api.get("/api/v1/stream", headers={"Last-Event-ID": "x"})).status_code == 422
+
+
+class Gated:
+    """A database whose readers wait until they are let through."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.on_commit = database.on_commit
+        self.reading = asyncio.Event()
+        self.open = asyncio.Event()
+        self.open.set()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Any]:
+        async with self._database.read() as session:
+            self.reading.set()
+            await self.open.wait()
+            yield session
+
+
+async def test_the_last_client_may_leave_while_the_database_answers(sqlite_database: Database) -> None:
+    gated = Gated(sqlite_database)
+    stream = Stream(cast("Database", gated), SystemClock())
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(stream.run())
+        client = stream.follow(None, None)
+        await anext(client)
+        gated.open.clear()
+        gated.reading.clear()
+        async with sqlite_database.write() as session:
+            await stream.append(session, "alert", {"id": 1})
+        await gated.reading.wait()
+        await cast("AsyncGenerator[Any, None]", client).aclose()
+        gated.open.set()
+        again = stream.follow(None, 0)
+        assert [update.kind for update in await anext(again)] == ["alert", HELLO]
+        await cast("AsyncGenerator[Any, None]", again).aclose()
+        running.cancel()
