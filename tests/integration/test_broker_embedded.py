@@ -10,12 +10,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import aiomqtt
 import nats
 import nats.errors
 import psutil
 import pytest
+from nats.aio.client import Client as NATS  # noqa: N814 - the library's own name for it
 from nats.aio.msg import Msg
 
 from hub.broker.opening import Broker, open_broker
@@ -232,10 +234,13 @@ async def test_gateways_cannot_use_the_port_of_the_hub(broker: Broker, tmp_path:
     async def quiet(_: Exception) -> None:
         pass
 
+    refused = NATS()
     with pytest.raises(nats.errors.Error):
-        await nats.connect(
+        await refused.connect(
             f"nats://127.0.0.1:{port}", user="g1", password=PASSWORDS["g1"], allow_reconnect=False, error_cb=quiet
         )
+    transport: Any = refused._transport
+    transport.close()  # the library leaves the socket of a refused connection open
     assert broker.door is not None
 
 
