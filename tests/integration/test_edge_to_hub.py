@@ -369,7 +369,7 @@ async def test_over_tls_a_turned_bit_costs_the_link_and_nothing_else(tmp_path: P
         edge = await started(config)
         await hub.until(lambda: len(hub.batches) > 3)
         proxy.set(flip=0.2)
-        await hub.until(lambda: proxy.counters.flips >= 3 and proxy.counters.connections >= 2)
+        await seen(lambda: proxy.counters.flips >= 3 and proxy.counters.connections >= 2, 30)
         proxy.clear()
         await hub.until(lambda: sorted(hub.values("a", "n")) == list(range(1, 301)))
         assert await edge.end() == 0
