@@ -1,13 +1,14 @@
-"""Between the devices and the outbox: everything that waits is kept together, in one go.
+"""Between the devices and the outbox: everything that waits when a commit begins is kept together.
 
-The queue is bounded. When the disk does not take any more it fills up, whoever reports waits, and so each source is
-held back instead of losing what it says.
+What waits is bounded. When the disk does not take any more, whoever reports waits, and so each source is held back
+instead of losing what it says.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from drivers.contract import Report
 from edge.backoff import delays
@@ -20,17 +21,23 @@ _WAITING_AT_MOST: Final = 1_000
 log = logs.get(__name__)
 
 
+class _Handed(NamedTuple):
+    report: Report | None
+    stored: Callable[[], None] | None
+
+
 class Intake:
     """The one way into the outbox."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._waiting: asyncio.Queue[tuple[Report | None, Callable[[], None] | None]]
-        self._waiting = asyncio.Queue(_WAITING_AT_MOST)
+        self._waiting: deque[_Handed] = deque()
+        self._room = asyncio.Semaphore(_WAITING_AT_MOST)
+        self._handed = asyncio.Event()
 
     async def put(self, report: Report, stored: Callable[[], None] | None = None) -> None:
         """Hand in a report, waiting for room; `stored` is called once it is on the disk."""
-        await self._waiting.put((report, stored))
+        await self._hand_in(_Handed(report, stored))
 
     async def keep(self, report: Report) -> None:
         """Hand in a report and return once it is on the disk."""
@@ -41,27 +48,35 @@ class Intake:
     async def flush(self) -> None:
         """Return once everything handed in before is on the disk."""
         reached = asyncio.Event()
-        await self._waiting.put((None, reached.set))
+        await self._hand_in(_Handed(None, reached.set))
         await reached.wait()
 
     async def run(self) -> None:
         """Keep what is handed in, until cancelled."""
         while True:
-            taken = [await self._waiting.get()]
-            while not self._waiting.empty():
-                taken.append(self._waiting.get_nowait())
-            if reports := [report for report, _ in taken if report is not None]:
-                await self._store(reports)
-            for _, stored in taken:
-                if stored is not None:
-                    stored()
+            await self._handed.wait()
+            self._handed.clear()
+            if not self._waiting:
+                continue  # the commit before took it along
+            taken: list[_Handed] = []
+            await self._store(taken)
+            for each in taken:
+                self._room.release()
+                if each.stored is not None:
+                    each.stored()
 
-    async def _store(self, reports: list[Report]) -> None:
+    async def _hand_in(self, handed: _Handed) -> None:
+        await self._room.acquire()
+        self._waiting.append(handed)
+        self._handed.set()
+
+    async def _store(self, taken: list[_Handed]) -> None:
+        """Keep what waits, and note in `taken` what that was."""
         waits = delays(Random(), first_s=0.5, most_s=10.0)  # noqa: S311 - spreads attempts
         refused = False
         while True:
             try:
-                await self._outbox.append(reports)
+                await self._outbox.append(self._reports(taken))
             except StoreUnavailableError as error:
                 if not refused:
                     log.critical("outbox_takes_nothing_sources_are_held_back", reason=str(error))
@@ -71,3 +86,12 @@ class Intake:
                 if refused:
                     log.warning("outbox_takes_again")
                 return
+
+    def _reports(self, taken: list[_Handed]) -> Iterator[Report]:
+        """Yield what was taken before, then whatever waits, while it comes; runs on the store's thread."""
+        yield from [each.report for each in taken if each.report is not None]
+        while self._waiting:
+            handed = self._waiting.popleft()
+            taken.append(handed)
+            if handed.report is not None:
+                yield handed.report

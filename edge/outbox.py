@@ -6,7 +6,7 @@ source back. Age counts only while the agent runs, on a clock that no time serve
 must not take what it has for ancient.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -90,13 +90,20 @@ class Outbox:
         self.epoch = UUID(ledger.epoch)
         return self
 
-    async def append(self, reports: Sequence[Report]) -> None:
+    async def append(self, reports: Iterable[Report]) -> None:
         """Keep all or none, with their pictures; on return they survive a power cut.
 
-        Raises StoreUnavailableError when there is no room even for them: hold the source back and try again.
+        The reports are read on the store's thread when the transaction begins, so that an iterator may gather until
+        then. Raises StoreUnavailableError when there is no room even for them: hold the source back and try again.
         """
-        items = tuple(_item(report) for report in reports)
-        await self._store.run(lambda connection: self._add(connection, items), grows=True)
+        coming = iter(reports)
+        items: list[Item] = []
+
+        def add(connection: apsw.Connection) -> None:
+            items.extend(map(_item, coming))  # none come when a transaction is repeated
+            self._add(connection, tuple(items))
+
+        await self._store.run(add, grows=True)
 
     async def take(self, lane: Lane) -> SealedBatch:
         """Wait until the lane has records, seal the next batch of them and return it. It is on disk as such."""
