@@ -40,7 +40,7 @@ format: $(VENV)/.dev
 lock: $(VENV)/.dev  ## Resolve the dependencies anew, with hashes
 	$(BIN)/uv pip compile -q pyproject.toml --extra demo --group build --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements/demo.lock
-	$(BIN)/uv pip compile -q pyproject.toml --extra demo --group build --group dev -c requirements/demo.lock --python-version 3.11 \
+	$(BIN)/uv pip compile -q pyproject.toml --extra demo --extra devices --group build --group dev -c requirements/demo.lock --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements/dev.lock
 
 clean:
