@@ -48,18 +48,22 @@ class Band:
 class Ticket:
     """A picture as one printer takes it: `preamble`, the bands in their order, `ending`.
 
-    With `resumable`, `preamble`, the bands from any one on and `ending` are a ticket as well: rows are on paper as they
-    come, and what was printed before stays. Without it the printer burns the page only when it has `ending`: one that
-    broke off has burnt nothing, and the page is sent again whole.
+    With `resumable` every band is a whole command: the printer burns it as it comes, may be asked for its status before
+    the next, and `preamble`, the bands from any one on and `ending` are a ticket as well. Without it the bands are pieces
+    of one command: nothing may be said between them (it would become part of the picture), and the page is burnt when the
+    printer has `ending`. One that broke off has burnt nothing and is sent again whole.
 
-    `recovery` frees a printer that may still wait for the rest of a ticket that broke off: sent first on the next
-    connection, it ends the command in which the printer was left, burns nothing but white, and does nothing at a
-    printer at rest.
+    `height` counts the rows of the picture, `feed_rows` the white ones that `ending` adds to bring it past the tear bar.
+
+    `recovery` frees a printer that may still wait for the rest of a ticket that broke off, and only then is it to be
+    sent: first on the next connection, before anything else. It ends the command in which the printer was left, and burns
+    nothing but white, also at a printer at rest.
     """
 
     bands: tuple[Band, ...]
     width: int
     height: int
+    feed_rows: int
     preamble: bytes
     ending: bytes
     recovery: bytes
@@ -125,10 +129,11 @@ class Query:
 class Dialect(Protocol):
     """A printer's language, for one width of paper and one density.
 
-    `status_query` is answered at once, also in mid-ticket. `completion_query` is the printer's word: ask it after
-    `ending`, again while the answer is `busy`; one that is neither busy nor blocked means that all rows are burnt.
-    `announcements` makes the printer tell changes by itself until it is switched off; ESC/POS only. What a printer
-    cannot answer is None: then nobody may say "printed".
+    `status_query` is answered at once: before a ticket, between the bands of a resumable one, and after it.
+    `completion_query` is the printer's word: ask it after `ending`, again while the answer is `busy`; one that is neither
+    busy nor blocked means that all rows are burnt. Until a blocked printer is seen to it need not answer.
+    `announcements` makes the printer tell changes by itself until it is switched off. What a printer cannot answer is
+    None; without `completion_query` nobody may say "printed".
     """
 
     name: str
