@@ -11,11 +11,11 @@ from typing import Any
 from drivers.camera.analysis import load
 from drivers.camera.backoff import backoff
 from drivers.camera.channel import Alive, Begin, Connected, Ended, Found, FromChild, Lost, NotTaken, Take, Taken
-from drivers.camera.episodes import Episodes
 from drivers.camera.options import CameraOptions
 from drivers.camera.presence import OFFLINE, SEVERITY, Change, Presence
 from drivers.camera.process import Child, running
 from drivers.contract import Answer, Health, Report
+from drivers.episodes import Episodes
 from protocol import logs
 from protocol.clock import Clock
 from protocol.errors import ConfigurationError, DeviceRefusedError, DeviceUnreachableError, UndecodableMessageError

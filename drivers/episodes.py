@@ -1,4 +1,4 @@
-"""Events that begin and end, under one id, across crashes of the camera's process and of the agent.
+"""Events that begin and end, under one id, across crashes of a driver and of the agent.
 
 An episode is on disk before its beginning is told, and until its end is safe on the box. What was not safe when the
 power went is told again, under the same id.

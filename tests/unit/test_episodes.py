@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.camera.episodes import Episodes
+from drivers.episodes import Episodes
 from protocol.clock import ManualClock
 from protocol.messages import Event, EventState, Severity
 
