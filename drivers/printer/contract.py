@@ -48,16 +48,17 @@ class Band:
 class Ticket:
     """A picture as one printer takes it: `preamble`, the bands in their order, `ending`.
 
-    With `resumable` every band is a whole command: the printer burns it as it comes, may be asked for its status before
-    the next, and `preamble`, the bands from any one on and `ending` are a ticket as well. Without it the bands are pieces
-    of one command: nothing may be said between them (it would become part of the picture), and the page is burnt when the
-    printer has `ending`. One that broke off has burnt nothing and is sent again whole.
+    With `resumable` every band is a whole command: the printer burns it as it comes, may be asked for its status
+    before the next, and `preamble`, the bands from any one on and `ending` are a ticket as well. Without it the bands
+    are pieces of one command: nothing may be said between them (it would become part of the picture), and the page is
+    burnt when the printer has `ending`. One that broke off has burnt nothing and is sent again whole.
 
-    `height` counts the rows of the picture, `feed_rows` the white ones that `ending` adds to bring it past the tear bar.
+    `height` counts the rows of the picture, `feed_rows` the white ones that `ending` adds to bring it past the tear
+    bar.
 
     `recovery` frees a printer that may still wait for the rest of a ticket that broke off, and only then is it to be
-    sent: first on the next connection, before anything else. It ends the command in which the printer was left, and burns
-    nothing but white, also at a printer at rest.
+    sent: first on the next connection, before anything else. It ends the command in which the printer was left, and
+    burns nothing but white, also at a printer at rest.
     """
 
     bands: tuple[Band, ...]
@@ -118,8 +119,8 @@ class PrinterStatus:
 class Query:
     """Bytes that make a printer speak, and how to read it.
 
-    `decode` takes all bytes heard since `request` was sent. It returns None while the answer is not complete, and raises
-    UndecodableMessageError for bytes that are no answer to it.
+    `decode` takes all bytes heard since `request` was sent. It returns None while the answer is not complete, and
+    raises UndecodableMessageError for bytes that are no answer to it.
     """
 
     request: bytes
@@ -130,8 +131,8 @@ class Dialect(Protocol):
     """A printer's language, for one width of paper and one density.
 
     `status_query` is answered at once: before a ticket, between the bands of a resumable one, and after it.
-    `completion_query` is the printer's word: ask it after `ending`, again while the answer is `busy`; one that is neither
-    busy nor blocked means that all rows are burnt. Until a blocked printer is seen to it need not answer.
+    `completion_query` is the printer's word: ask it after `ending`, again while the answer is `busy`; one that is
+    neither busy nor blocked means that all rows are burnt. Until a blocked printer is seen to it need not answer.
     `announcements` makes the printer tell changes by itself until it is switched off. What a printer cannot answer is
     None; without `completion_query` nobody may say "printed".
     """
