@@ -41,6 +41,9 @@ class Hub(Section, frozen=True, kw_only=True):
     """Where the hub's broker is, and how the box proves who it is."""
 
     broker: Annotated[str, Meta(description="mqtt://host:1883, or mqtts://host:8883 for TLS")]
+    api: Annotated[
+        str, Meta(description="The hub's door for boxes, https://hub.example:8443: renewal, configuration, uploads")
+    ] = ""
     username: Annotated[str, Meta(description="User name at the broker; empty means the gateway's id")] = ""
     password_file: Annotated[str, Meta(description=f"File of the password, unless {PASSWORD_VARIABLE} has it")] = ""
     ca_file: Annotated[str, Meta(description="PEM file of the authority to trust; empty means the system's")] = ""
@@ -176,6 +179,7 @@ def load(file: Path) -> Config:
     devices = _devices(table.get("devices", {}), mistakes)
     if isinstance(hub := sections["hub"], Hub):
         mistakes.extend(_broker_mistakes(hub))
+        mistakes.extend(_api_mistakes(hub))
         sections["hub"] = hub = _with_absolute_paths(hub, base)
         mistakes.extend(_file_mistakes(hub))
     if isinstance(gateway := sections["gateway"], Gateway):
@@ -239,9 +243,25 @@ def _broker_mistakes(hub: Hub) -> list[str]:
         return [f"hub.broker: {example}"]
     if bool(hub.cert_file) != bool(hub.key_file):
         return ["hub.cert_file: a certificate and its key_file come together"]
-    if url.scheme == "mqtt" and (hub.ca_file or hub.cert_file):
+    if url.scheme == "mqtt" and (hub.cert_file or (hub.ca_file and not hub.api)):
         return ["hub.broker: certificates need mqtts://"]
     return []
+
+
+def _api_mistakes(hub: Hub) -> list[str]:
+    if not hub.api:
+        return []
+    try:
+        url = urlsplit(hub.api)
+        fits = bool(url.hostname) and (url.port is None or url.port > 0) and not url.username and not url.password
+    except ValueError:
+        fits = False
+    else:
+        # Without TLS a password would travel in the open; on the machine itself it does not travel.
+        here = url.hostname in {"127.0.0.1", "localhost", "::1"}
+        fits = fits and (url.scheme == "https" or (url.scheme == "http" and here))
+        fits = fits and not (url.path.strip("/") or url.query or url.fragment)
+    return [] if fits else ["hub.api: https://hub.example:8443 is expected; http:// only to this machine"]
 
 
 def _file_mistakes(hub: Hub) -> list[str]:

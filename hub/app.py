@@ -53,7 +53,12 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
 )
 """What lies under /api/v1. A new noun adds its line here."""
 
-STREAMED: Final = (f"{API}/media", f"{API}/uploads")
+GATEWAY_API: Final = "/gateway/v1"
+
+GATEWAY_ROUTERS: Final[tuple[APIRouter, ...]] = ()
+"""What lies under /gateway/v1, for boxes: who calls is `hub.gateways.calling.CallingGateway`."""
+
+STREAMED: Final = (f"{API}/media", f"{API}/uploads", f"{GATEWAY_API}/uploads")
 """Routes that take large bodies piece by piece."""
 
 LARGER: Final = {
@@ -88,6 +93,8 @@ def create_app(parts: Parts) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix=API, responses=problems.problems(*problems.COMMON))
+    for router in GATEWAY_ROUTERS:
+        app.include_router(router, prefix=GATEWAY_API, responses=problems.problems(*problems.COMMON))
     app.include_router(login.router)
     app.include_router(health.router)
     app.include_router(web.router)

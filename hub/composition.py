@@ -14,6 +14,7 @@ from hub.accounts.scopes import Scope
 from hub.anomalies import working as anomalies
 from hub.anomalies.pipeline import AnomalyPipeline
 from hub.config import HubConfig, Secrets
+from hub.gateways.callers import Callers
 from hub.grids.live import LiveGrids
 from hub.ingest.contract import Consumer
 from hub.ingest.intake import Intake, open_intake
@@ -81,6 +82,7 @@ async def open_hub(config: HubConfig, secrets: Secrets, clock: Clock) -> AsyncIt
             media=media,
             stream=stream,
             keys=KeyRing(database, clock),
+            callers=Callers(database, clock),
             grids=grids,
             readiness=Readiness(),
             replayer=Replayer(telemetry, media, lambda: Recorder(database, stream, clock, consumers), clock),

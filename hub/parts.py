@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 
 from hub.accounts.keyring import KeyRing
 from hub.config import HubConfig
+from hub.gateways.callers import Callers
 from hub.grids.live import LiveGrids
 from hub.ingest.replaying import Replayer
 from hub.media.store import MediaStore
@@ -35,6 +36,7 @@ class Parts:
     telemetry: TelemetryStore
     stream: Stream
     keys: KeyRing
+    callers: Callers
     grids: LiveGrids
     readiness: Readiness
     media: MediaStore

@@ -24,6 +24,7 @@ from hub.accounts.scopes import Scope
 from hub.api.patience import PatientProtocol
 from hub.app import create_app
 from hub.config import HubConfig
+from hub.gateways.callers import Callers
 from hub.grids.live import LiveGrids
 from hub.ingest.recording import Recorder
 from hub.ingest.replaying import Replayer
@@ -76,6 +77,7 @@ async def opened_parts(database: Database, folder: Path, clock: Clock | None = N
             media=media,
             stream=stream,
             keys=KeyRing(database, clock),
+            callers=Callers(database, clock),
             grids=LiveGrids(database, clock),
             readiness=Readiness(),
             replayer=Replayer(telemetry, media, lambda: Recorder(database, stream, clock, ()), clock),

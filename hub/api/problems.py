@@ -92,15 +92,15 @@ def add_schemas(components: dict[str, Any]) -> None:
     components["Problem"] = schema
 
 
-async def _refused(_: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RefusedRequestError)  # noqa: S101 - registered for this class
-    return problem(error.status, error.rule, error.detail, headers=_hints(error.status))
+    return problem(error.status, error.rule, error.detail, headers=_hints(error.status, request))
 
 
 async def _unavailable(request: Request, error: Exception) -> JSONResponse:
     log.warning("store_unavailable", path=request.url.path, reason=str(error))
     detail = "a store does not answer at the moment; nothing was changed, the same request may be repeated"
-    return problem(503, "stores.unavailable", detail, headers=_hints(503))
+    return problem(503, "stores.unavailable", detail, headers=_hints(503, request))
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
@@ -136,10 +136,11 @@ def _methods(request: Request) -> set[str]:
     return {method.upper() for path in fitting for method in paths[path]}
 
 
-def _hints(status: int) -> dict[str, str] | None:
+def _hints(status: int, request: Request) -> dict[str, str] | None:
     match status:
         case 401:
-            return {"WWW-Authenticate": "Bearer"}
+            of_gateways = request.url.path.startswith("/gateway/")
+            return {"WWW-Authenticate": 'Basic realm="gateway"' if of_gateways else "Bearer"}
         case 429:
             return {"Retry-After": str(WINDOW_S)}
         case 503:

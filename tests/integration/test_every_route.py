@@ -26,6 +26,9 @@ FILES = {"/static"}
 ANY_SCOPE = {("GET", "/api/v1/whoami")}
 """For everybody who has a key."""
 
+GATEWAYS = "/gateway/v1/"
+"""For boxes, which have no key: they show a certificate or a password."""
+
 _EXAMPLES = {"sha256": "0" * 64, "key_id": "0" * 12, "gateway": "g1", "device": "d1", "number": "1", "grid": "1"}
 _ID = "0190b0a0-0000-7000-8000-000000000000"
 
@@ -52,12 +55,16 @@ async def test_nothing_is_answered_without_a_key(api: Api) -> None:
     for method, path in sorted(guarded):
         answer = await stranger.request(method, example(path))
         assert answer.status_code == 401, f"{method} {path}: {answer.status_code} {answer.text}"
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        wanted = 'Basic realm="gateway"' if path.startswith(GATEWAYS) else "Bearer"
+        assert answer.headers["WWW-Authenticate"] == wanted
 
 
 async def test_nothing_is_answered_for_a_key_without_the_scope(api: Api) -> None:
     bare = await api.with_scopes()
     for method, path in sorted(routes(api) - OPEN - ANY_SCOPE):
+        if path.startswith(GATEWAYS):
+            assert (await api.request(method, example(path))).status_code == 401, "the highest key is no gateway"
+            continue
         answer = await bare.request(method, example(path))
         assert answer.status_code == 403, f"{method} {path}: {answer.status_code} {answer.text}"
         assert answer.json()["rule"] == "access.missing_scope"

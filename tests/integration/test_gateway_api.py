@@ -21,6 +21,7 @@ from hub.app import create_app
 from hub.commands import dispatching
 from hub.commands.model import IssuedCommand
 from hub.config import HubConfig
+from hub.gateways.callers import Callers
 from hub.grids.live import LiveGrids
 from hub.ingest import repository
 from hub.ingest.deliveries import Letter, Part
@@ -51,6 +52,7 @@ async def served(chain: Chain, folder: Path) -> AsyncIterator[Domain]:
         media=chain.media,
         stream=stream,
         keys=KeyRing(chain.database, CLOCK),
+        callers=Callers(chain.database, CLOCK),
         grids=LiveGrids(chain.database, CLOCK),
         readiness=Readiness(),
         replayer=Replayer(chain.telemetry, chain.media, lambda: Recorder(chain.database, stream, CLOCK, ()), CLOCK),
