@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -13,6 +13,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from hub.anomalies.settings import AnomaliesSettings
 from protocol.errors import ConfigurationError
 
+
+MOUNTED_SECRETS: Final = Path("/run/secrets")
+"""Where container engines mount secrets, each a file: diwang_hub_broker_password and so on."""
 
 def _without_secrets(url: str) -> str:
     """Addresses are told to gateways, logged and shown by /readyz."""
@@ -176,6 +179,11 @@ class Secrets(BaseSettings):
     broker_password: SecretStr = Field(SecretStr(""), description="Password at a broker beside the hub")
     database_password: SecretStr = Field(SecretStr(""), description="Password at PostgreSQL")
     telemetry_token: SecretStr = Field(SecretStr(""), description="Token of InfluxDB")
+
+
+def read_secrets(mounted: Path = MOUNTED_SECRETS) -> Secrets:
+    """Read the secrets from the environment and, where it says nothing, from files of the same names in `mounted`."""
+    return Secrets(_secrets_dir=mounted if mounted.is_dir() else None)
 
 
 def load(file: Path | None, overrides: Mapping[str, Any]) -> HubConfig:

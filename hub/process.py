@@ -15,7 +15,7 @@ from hub import data_folder
 from hub.api.patience import PatientProtocol
 from hub.app import create_app
 from hub.composition import Hub, open_hub
-from hub.config import HttpSection, HubConfig, Secrets
+from hub.config import HttpSection, HubConfig, Secrets, read_secrets
 from hub.storage.database import open_database
 from protocol import logs
 from protocol.clock import SystemClock
@@ -43,7 +43,7 @@ def run(config: HubConfig, *, check: bool = False) -> int:
             open_database(config.database_url)
             print("the settings are good")  # noqa: T201 - the answer of --check
         else:
-            asyncio.run(_run(config, Secrets()))
+            asyncio.run(_run(config, read_secrets()))
     except ConfigurationError as error:
         log.critical("hub_misconfigured", reason=str(error))
         return MISCONFIGURED

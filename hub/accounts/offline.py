@@ -10,7 +10,7 @@ from hub import data_folder
 from hub.accounts import repository
 from hub.accounts.issuing import issue_key
 from hub.accounts.scopes import Scope
-from hub.config import HubConfig, Secrets
+from hub.config import HubConfig, read_secrets
 from hub.storage import migrating
 from hub.storage.database import open_database
 from protocol.clock import Clock
@@ -48,7 +48,7 @@ async def revoke(config: HubConfig, clock: Clock, key_id: str) -> bool:
 @asynccontextmanager
 async def _writing(config: HubConfig) -> AsyncIterator[AsyncSession]:
     data_folder.make(config.data)
-    database = open_database(config.database_url, Secrets().database_password.get_secret_value())
+    database = open_database(config.database_url, read_secrets().database_password.get_secret_value())
     try:
         await migrating.upgrade(database)
         async with database.write() as session:

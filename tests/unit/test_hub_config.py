@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from hub.config import HubConfig, Secrets, load
+from hub.config import HubConfig, Secrets, load, read_secrets
 from protocol.errors import ConfigurationError
 
 
@@ -71,6 +71,18 @@ def test_secrets_come_from_the_environment_and_stay_unseen(monkeypatch: pytest.M
     assert secrets.telemetry_token.get_secret_value() == "hunter2"
     assert "hunter2" not in repr(secrets)
     assert not {name for name in Secrets.model_fields if name in HubConfig.model_fields}
+
+
+def test_secrets_come_from_mounted_files_where_the_environment_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "diwang_hub_telemetry_token").write_text("from-a-file\n")
+    (tmp_path / "diwang_hub_broker_password").write_text("from-a-file\n")
+    monkeypatch.setenv("DIWANG_HUB_BROKER_PASSWORD", "from-the-environment")
+    secrets = read_secrets(tmp_path)
+    assert secrets.telemetry_token.get_secret_value() == "from-a-file"
+    assert secrets.broker_password.get_secret_value() == "from-the-environment"
+    assert read_secrets(tmp_path / "nothing").telemetry_token.get_secret_value() == ""
 
 
 @pytest.mark.parametrize(
