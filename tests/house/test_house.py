@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PRODUCT = ("protocol", "drivers", "edge", "hub", "diwang")
+PRODUCT = ("protocol", "firmware_configs", "drivers", "edge", "hub", "diwang")
 LONGEST = 300
 GENERATED = "hub/storage/migrations/versions"
 
