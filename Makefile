@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+COMPILE := $(BIN)/uv pip compile -q pyproject.toml --group build --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header
 FAULTS_SECONDS ?= 180
 FAULTS_SEED ?=
 
@@ -38,10 +40,10 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 lock: $(VENV)/.dev  ## Resolve the dependencies anew, with hashes
-	$(BIN)/uv pip compile -q pyproject.toml --extra demo --group build --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements/demo.lock
-	$(BIN)/uv pip compile -q pyproject.toml --extra demo --extra devices --group build --group dev -c requirements/demo.lock --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements/dev.lock
+	$(COMPILE) --extra demo -o requirements/demo.lock
+	$(COMPILE) --extra demo --extra devices --group dev -c requirements/demo.lock -o requirements/dev.lock
+	$(COMPILE) --extra hub -c requirements/dev.lock -o requirements/hub.lock
+	$(COMPILE) --extra edge --extra devices -c requirements/dev.lock -o requirements/edge.lock
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
