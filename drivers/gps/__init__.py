@@ -1,7 +1,8 @@
 """GPS units: NMEA 0183 from a serial port, a TCP server or a recording, and the JSON of gpsd.
 
-The way of a byte: `sources` read it, `framing` and `sentences` (or `gpsd_json`) make statements of it, `epochs` gathers
-those of one instant, `fix` decides whether they are a fix, `dating` and `ordering` place it in time, `receiver` tells.
+The way of a byte: `drivers.lines` or `sources` read it, `framing` and `sentences` (or `gpsd_json`) make statements of
+it, `epochs` gathers those of one instant, `fix` decides whether they are a fix, `dating` and `ordering` place it in
+time, `receiver` tells.
 """
 
 from collections.abc import AsyncIterator
@@ -13,7 +14,8 @@ from drivers.gps.gpsd_json import GpsdJson, watch
 from drivers.gps.languages import Language, Nmea
 from drivers.gps.options import Gpsd, GpsOptions, Recording, SerialPort, Tcp
 from drivers.gps.receiver import Receiver
-from drivers.gps.sources import Source, recording, serial_port, tcp
+from drivers.gps.sources import recording
+from drivers.lines import Line, serial_port, tcp
 from protocol.clock import Clock
 
 
@@ -27,7 +29,7 @@ async def open_receiver(device: str, options: GpsOptions, clock: Clock, folder: 
         yield Receiver(device, source, language, options, clock)
 
 
-async def _source(options: GpsOptions, clock: Clock, stack: AsyncExitStack) -> Source:
+async def _source(options: GpsOptions, clock: Clock, stack: AsyncExitStack) -> Line:
     match options.source:
         case SerialPort(port=path, baud=baud):
             return await stack.enter_async_context(serial_port.opened(path, baud))

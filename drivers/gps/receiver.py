@@ -13,8 +13,8 @@ from drivers.gps.fix import heard
 from drivers.gps.languages import Language
 from drivers.gps.options import GpsOptions, Recording
 from drivers.gps.positions import Positions
-from drivers.gps.sources import Source
 from drivers.gps.vigil import Vigil
+from drivers.lines import Line
 from protocol.clock import Clock
 from protocol.errors import DeviceRefusedError, DeviceUnreachableError
 from protocol.messages import Position, Reading, Value
@@ -29,7 +29,7 @@ class Receiver:
 
     commands = frozenset({"locate"})
 
-    def __init__(self, device: str, source: Source, language: Language, options: GpsOptions, clock: Clock) -> None:
+    def __init__(self, device: str, source: Line, language: Language, options: GpsOptions, clock: Clock) -> None:
         self.device = device
         self._source = source
         self._language = language

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from drivers.gps.sources import Source
+from drivers.lines import Line
 from protocol.clock import Clock
 from protocol.errors import DeviceUnreachableError
 
@@ -66,7 +66,7 @@ def _second_of_day(line: bytes) -> float | None:
 
 
 @contextmanager
-def playing(path: Path, speed: float, clock: Clock) -> Iterator[Source]:
+def playing(path: Path, speed: float, clock: Clock) -> Iterator[Line]:
     """Open the recording; raise DeviceUnreachableError when it cannot be read."""
     try:
         file = path.open("rb")

@@ -12,7 +12,7 @@ from typing import Final
 
 import serial
 
-from drivers.gps.sources import Source
+from drivers.lines import Line
 from protocol import logs
 from protocol.errors import DeviceUnreachableError
 
@@ -119,7 +119,7 @@ class _SerialLine:
 
 
 @asynccontextmanager
-async def opened(path: str, baud: int) -> AsyncIterator[Source]:
+async def opened(path: str, baud: int) -> AsyncIterator[Line]:
     """Open the port for this process alone; raise DeviceUnreachableError when it is absent, busy or does not open."""
     line = _SerialLine(path, baud)
     try:

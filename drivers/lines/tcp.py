@@ -1,16 +1,20 @@
 """A TCP connection to a unit, to a serial server or to gpsd."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from drivers.gps.sources import Source
+from drivers.lines import Line
 from protocol.errors import DeviceUnreachableError
 
 _CONNECT_TIMEOUT_S: Final = 5.0
 _CLOSE_TIMEOUT_S: Final = 1.0
 _PIECE: Final = 16 * 1024
+
+_PROBES: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""A line on which silence is normal shows only by probes that the other end is gone: here after two minutes."""
 
 
 class _Connection:
@@ -29,7 +33,7 @@ class _Connection:
 
 
 @asynccontextmanager
-async def connected(host: str, port: int, greeting: bytes = b"") -> AsyncIterator[Source]:
+async def connected(host: str, port: int, greeting: bytes = b"") -> AsyncIterator[Line]:
     """Connect, and send the greeting; leaving closes. Raises DeviceUnreachableError when nobody answers."""
     name = f"{host}:{port}"
     try:
@@ -38,6 +42,7 @@ async def connected(host: str, port: int, greeting: bytes = b"") -> AsyncIterato
     except (OSError, TimeoutError) as error:
         raise DeviceUnreachableError(f"{name}: {error or 'no answer'}") from error
     try:
+        _probe(writer.get_extra_info("socket"))
         writer.write(greeting)
         yield _Connection(name, reader)
     finally:
@@ -45,3 +50,10 @@ async def connected(host: str, port: int, greeting: bytes = b"") -> AsyncIterato
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                 await writer.wait_closed()
+
+
+def _probe(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _PROBES.items():
+        if hasattr(socket, name):  # not everywhere under these names
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
