@@ -1,0 +1,1 @@
+"""Terminals: in vehicles (JT/T 808), and in communities."""
