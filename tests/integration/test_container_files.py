@@ -132,7 +132,8 @@ async def hub(
         ) as client:
             yield client
     finally:
-        process.send_signal(signal.SIGTERM)
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
         await process.communicate()
 
 
