@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from drivers.contract import Driver, Health, Obeys, Raw, Report, Reports
+from drivers.contract import Answer, Driver, Health, Obeys, Raw, Report, Reports, Works
 from drivers.listening import listening
 from drivers.registry import open_driver, validate
 from protocol import codec
@@ -140,19 +140,12 @@ async def reports_valid_records(candidate: Candidate, folder: Path) -> None:
 async def refuses_unknown_commands(candidate: Candidate, folder: Path) -> None:
     """A command that it does not have is DeviceRefusedError, and so are arguments that make no sense."""
     async with _opened(candidate, folder) as driver:
-        if not isinstance(driver, Obeys):
-            return
-        attempts: list[tuple[str, dict[str, Any]]] = [("no-such-command", {})]
-        attempts += [(name, {"no_such_argument": 1}) for name in sorted(driver.commands)]
-        for name, args in attempts:
-            try:
-                async with asyncio.timeout(candidate.patience_s):
-                    await driver.obey(name, args)
-            except DeviceRefusedError:
-                continue
-            except TimeoutError as error:
-                raise NonconformityError(f"{name} {args} was not refused for {candidate.patience_s} s") from error
-            raise NonconformityError(f"{name} {args} was not refused")
+        if isinstance(driver, Obeys):
+            for name, args in _nonsense(driver.commands):
+                await _is_refused(driver.obey(name, args), f"{name} {args}", candidate)
+        if isinstance(driver, Works):
+            for name, args in _nonsense(driver.jobs):
+                await _is_refused(driver.work(candidate.clock.new_id(), name, args), f"{name} {args}", candidate)
 
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -164,6 +157,21 @@ CHECKS: Final[tuple[Check, ...]] = (
     reports_valid_records,
     refuses_unknown_commands,
 )
+
+
+def _nonsense(names: frozenset[str]) -> list[tuple[str, dict[str, Any]]]:
+    return [("no-such-command", {}), *((name, {"no_such_argument": 1}) for name in sorted(names))]
+
+
+async def _is_refused(answering: Awaitable[Answer], order: str, candidate: Candidate) -> None:
+    try:
+        async with asyncio.timeout(candidate.patience_s):
+            await answering
+    except DeviceRefusedError:
+        return
+    except TimeoutError as error:
+        raise NonconformityError(f"{order} was not refused for {candidate.patience_s} s") from error
+    raise NonconformityError(f"{order} was not refused")
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+from uuid import UUID
 
 import msgspec
 
@@ -75,6 +76,25 @@ class Obeys(Driver, Protocol):
 
     async def obey(self, name: str, args: dict[str, Any]) -> Answer:
         """Execute one of `commands`; raise DeviceRefusedError for wrong arguments or a device that says no."""
+        ...
+
+
+@runtime_checkable
+class Works(Driver, Protocol):
+    """The device does jobs: commands that may take their time and leave a `Receipt` among the reports.
+
+    Jobs and other commands may be given while one is under way: the driver keeps their order itself. A receipt is told
+    for each job that was taken, also after a power cut, which ends a job and never begins it again.
+    """
+
+    jobs: frozenset[str]
+
+    async def work(self, job: UUID, name: str, args: dict[str, Any]) -> Answer:
+        """Do one of `jobs`; `job` is the id of its command, and the receipt's.
+
+        Answers when the job has ended, or earlier that it goes on. Raises DeviceRefusedError for wrong arguments and
+        for a job that cannot be taken; there is no receipt then.
+        """
         ...
 
 

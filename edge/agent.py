@@ -93,6 +93,7 @@ class Agent:
                 clock,
                 hub_clock,
                 obey=supervisor.obey,
+                queues=supervisor.queues,
                 orders={"restart": restart, "status": tell_status},
                 keep=intake.keep,
             )

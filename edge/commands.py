@@ -7,6 +7,7 @@ reply that was lost on its way is given again from what was written down.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,12 +25,13 @@ SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS command (place INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, reply BLOB);
 """
 _WAITING_AT_MOST: Final = 64
-_AT_ONCE: Final = 8
+_AT_ONCE: Final = 16
 _LONGEST_S: Final = 300.0
 _REMEMBERED: Final = 10_000  # by number, not by age: a clock that jumps must not make an order new
 
 GatewayOrder = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
-Obey = Callable[[str, str, dict[str, Any]], Awaitable[Answer | None]]
+Obey = Callable[[str, str, dict[str, Any], UUID], Awaitable[Answer | None]]
+Queues = Callable[[str], bool]
 Keep = Callable[[Report], Awaitable[None]]
 
 log = logs.get(__name__)
@@ -39,8 +41,9 @@ class Commands:
     """The orders of this box.
 
     `obey` lets a device carry out a command: it returns None when there is no such device or it does not know the
-    command, and raises DiwangError when it fails. `orders` are those that the gateway carries out itself, for a device
-    or the whole box; `keep` takes what a command made a device say, and returns once that is on the disk.
+    command, and raises DiwangError when it fails; `queues` tells whether a device takes commands while it is busy with
+    others. `orders` are those that the gateway carries out itself, for a device or the whole box; `keep` takes what a
+    command made a device say, and returns once that is on the disk.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Commands:
         hub_clock: HubClock,
         *,
         obey: Obey,
+        queues: Queues,
         orders: Mapping[str, GatewayOrder],
         keep: Keep,
     ) -> None:
@@ -57,25 +61,34 @@ class Commands:
         self._clock = clock
         self._hub_clock = hub_clock
         self._obey = obey
+        self._queues = queues
         self._orders = orders
         self._keep = keep
         self._waiting: asyncio.Queue[Command] = asyncio.Queue(_WAITING_AT_MOST)
         self._replies: asyncio.Queue[Reply] = asyncio.Queue()
         self._turns: dict[str | None, asyncio.Lock] = {}
+        self._in_hand: set[UUID] = set()
 
     def offer(self, command: Command) -> None:
-        """Take an order to be carried out. When too many wait it is left to the hub, which repeats it."""
+        """Take an order to be carried out. When too many wait it is left to the hub, which repeats it.
+
+        The repetition of an order that is still in hand is left out: its reply is coming.
+        """
+        if command.id in self._in_hand:
+            return
         try:
             self._waiting.put_nowait(command)
         except asyncio.QueueFull:
             log.warning("command_left_to_the_hub", command=str(command.id), name=command.name)
+        else:
+            self._in_hand.add(command.id)
 
     async def next_reply(self) -> Reply:
         """Wait for the next reply to be sent. One that is lost on its way comes again when the hub asks again."""
         return await self._replies.get()
 
     async def run(self) -> None:
-        """Carry out orders until cancelled, several at once, one at a time per device."""
+        """Carry out orders until cancelled, several at once; one at a time per device, unless it queues them itself."""
         await self._store.run(self._close_interrupted)
         at_once = asyncio.Semaphore(_AT_ONCE)
         async with asyncio.TaskGroup() as parts:
@@ -86,13 +99,20 @@ class Commands:
                 task.add_done_callback(lambda _: at_once.release())
 
     async def _answer(self, command: Command) -> None:
-        async with self._turns.setdefault(command.device, asyncio.Lock()):
-            try:
+        try:
+            async with self._turn(command):
                 reply = await self._begin(command) or await self._finish(await self._carry_out(command))
-            except StoreUnavailableError as error:
-                log.critical("command_not_written_down", command=str(command.id), reason=str(error))
-                return
+        except StoreUnavailableError as error:
+            log.critical("command_not_written_down", command=str(command.id), reason=str(error))
+            return
+        finally:
+            self._in_hand.discard(command.id)
         await self._replies.put(reply)
+
+    def _turn(self, command: Command) -> AbstractAsyncContextManager[None]:
+        if command.device is not None and self._queues(command.device):
+            return nullcontext()
+        return self._turns.setdefault(command.device, asyncio.Lock())
 
     async def _begin(self, command: Command) -> Reply | None:
         """Write the order down; return the reply instead if it was given before."""
@@ -127,7 +147,9 @@ class Commands:
     async def _do(self, command: Command) -> tuple[Outcome, dict[str, Any]]:
         if order := self._orders.get(command.name):
             return Outcome.DONE, await order({"device": command.device, **command.args})
-        answer = await self._obey(command.device, command.name, command.args) if command.device else None
+        answer = None
+        if command.device:
+            answer = await self._obey(command.device, command.name, command.args, command.id)
         if answer is None:
             return Outcome.UNSUPPORTED, {"reason": f"neither the gateway nor {command.device} knows {command.name!r}"}
         for report in answer.reports:

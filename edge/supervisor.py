@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from typing import Any, Final
+from uuid import UUID
 
 from drivers import registry
-from drivers.contract import Answer, Driver, Health, Obeys, Raw, Releases, Report, Reports
+from drivers.contract import Answer, Driver, Health, Obeys, Raw, Releases, Report, Reports, Works
 from drivers.listening import listening
 from edge.backoff import delays
 from edge.board import Board
@@ -62,8 +63,15 @@ class Supervisor:
             finally:
                 self._closing = True
 
-    async def obey(self, name: str, command: str, args: dict[str, Any]) -> Answer | None:
+    def queues(self, name: str) -> bool:
+        """Tell whether a device keeps the order of its commands itself: they may be given while others are under way."""
+        slot = self._slots.get(name)
+        return slot is not None and isinstance(slot.driver, Works)
+
+    async def obey(self, name: str, command: str, args: dict[str, Any], job: UUID) -> Answer | None:
         """Let a device carry out a command; None when there is no such device or it does not know the command.
+
+        `job` is the id of the command.
 
         Raises DeviceUnreachableError when the device is not open now, and DeviceRefusedError when it says no or fails.
         """
@@ -72,10 +80,13 @@ class Supervisor:
             return None
         if slot.driver is None:
             raise DeviceUnreachableError(f"{name} is not reached at the moment")
-        if not isinstance(slot.driver, Obeys) or command not in slot.driver.commands:
-            return None
         try:
-            answer = await slot.driver.obey(command, args)
+            if isinstance(slot.driver, Works) and command in slot.driver.jobs:
+                answer = await slot.driver.work(job, command, args)
+            elif isinstance(slot.driver, Obeys) and command in slot.driver.commands:
+                answer = await slot.driver.obey(command, args)
+            else:
+                return None
         except DiwangError:
             raise
         except Exception as error:

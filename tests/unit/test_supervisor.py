@@ -27,6 +27,7 @@ from protocol.messages import DeviceState, Event, EventState, Position, Reading,
 from tests.simulators.scripted_driver import SCRIPTS, Item, Script
 
 NOW = SystemClock().now()
+JOB = SystemClock().new_id()
 
 
 async def silence() -> AsyncIterator[Item]:
@@ -241,7 +242,7 @@ async def test_nonsense_in_answer_to_a_command_is_a_refusal(tmp_path: Path) -> N
     async with running(tmp_path, a=Script([says(reading(1))])) as box:
         await box.records(1)
         with pytest.raises(DeviceRefusedError, match="int"):
-            await box.supervisor.obey("a", "shout", {"nonsense": 7})
+            await box.supervisor.obey("a", "shout", {"nonsense": 7}, JOB)
 
 
 async def test_a_device_may_be_unwell_without_being_lost(tmp_path: Path) -> None:
@@ -276,12 +277,12 @@ async def test_commands_reach_open_devices_only(tmp_path: Path) -> None:
     async with running(tmp_path, a=Script([says(reading(1))]), off=off) as box:
         await box.records(1)
         await box.until(lambda: box.status("off") is DeviceState.STOPPED)
-        assert await box.supervisor.obey("a", "shout", {}) == Answer({"name": "shout"})
-        assert await box.supervisor.obey("a", "dance", {}) is None
-        assert await box.supervisor.obey("nobody", "shout", {}) is None
+        assert await box.supervisor.obey("a", "shout", {}) == Answer({"name": "shout"}, JOB)
+        assert await box.supervisor.obey("a", "dance", {}, JOB) is None
+        assert await box.supervisor.obey("nobody", "shout", {}, JOB) is None
         with pytest.raises(DeviceRefusedError, match="not now"):
-            await box.supervisor.obey("a", "shout", {"no": True})
+            await box.supervisor.obey("a", "shout", {"no": True}, JOB)
         with pytest.raises(DeviceRefusedError, match="KeyError"):
-            await box.supervisor.obey("a", "shout", {"bug": True})
+            await box.supervisor.obey("a", "shout", {"bug": True}, JOB)
         with pytest.raises(DeviceUnreachableError):
-            await box.supervisor.obey("off", "shout", {})
+            await box.supervisor.obey("off", "shout", {}, JOB)
