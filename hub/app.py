@@ -16,6 +16,8 @@ from hub.api.bounding import BoundedBodies
 from hub.api.headers import SecurityHeaders
 from hub.api.measuring import Measuring
 from hub.commands import endpoints as commands
+from hub.configs import door as configs_door
+from hub.configs import endpoints as configs
 from hub.devices import endpoints as devices
 from hub.events import endpoints as events
 from hub.gateways import endpoints as gateways
@@ -25,6 +27,7 @@ from hub.media import endpoints as media
 from hub.notifications import endpoints as notifications
 from hub.organisation import endpoints as organisation
 from hub.parts import Parts
+from hub.recalls import endpoints as recalls
 from hub.stream import endpoints as stream
 from hub.subjects import endpoints as subjects
 from hub.tasks import endpoints as tasks
@@ -43,6 +46,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     telemetry.router,
     notifications.router,
     commands.router,
+    configs.router,
     devices.router,
     events.router,
     gateways.router,
@@ -50,12 +54,13 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     media.router,
     anomalies.router,
     alerts.router,
+    recalls.router,
 )
 """What lies under /api/v1. A new noun adds its line here."""
 
 GATEWAY_API: Final = "/gateway/v1"
 
-GATEWAY_ROUTERS: Final[tuple[APIRouter, ...]] = ()
+GATEWAY_ROUTERS: Final[tuple[APIRouter, ...]] = (configs_door.router,)
 """What lies under /gateway/v1, for boxes: who calls is `hub.gateways.calling.CallingGateway`."""
 
 STREAMED: Final = (f"{API}/media", f"{API}/uploads", f"{GATEWAY_API}/uploads")
@@ -64,6 +69,7 @@ STREAMED: Final = (f"{API}/media", f"{API}/uploads", f"{GATEWAY_API}/uploads")
 LARGER: Final = {
     f"{API}/grids/import": grids.LARGEST_IMPORT,
     f"{API}/subjects/import": subjects.LARGEST_IMPORT,
+    f"{API}/recalls/import": recalls.LARGEST_IMPORT,
 }
 """Routes that take larger bodies than others, and how many bytes."""
 

@@ -1,5 +1,6 @@
 """Where the hub is put together: each part opened once, in one readable order, and closed in the reverse one."""
 
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,10 @@ from hub.accounts.keyring import KeyRing
 from hub.accounts.scopes import Scope
 from hub.anomalies import working as anomalies
 from hub.anomalies.pipeline import AnomalyPipeline
+from hub.certificates.issuing import Issuing
+from hub.certificates.opening import Trust, open_trust
 from hub.config import HubConfig, Secrets
+from hub.configs import refreshing
 from hub.gateways.callers import Callers
 from hub.grids.live import LiveGrids
 from hub.ingest.contract import Consumer
@@ -27,6 +31,8 @@ from hub.notifications.delivering import Delivery, open_delivery
 from hub.notifications.notifying import DELIVER
 from hub.parts import Parts
 from hub.readiness import Readiness
+from hub.recalls import working as recalls
+from hub.recalls.scanning import RecallWatch
 from hub.storage import migrating
 from hub.storage.database import Database, open_database
 from hub.stream.stream import Stream
@@ -42,13 +48,18 @@ class Hub:
 
     parts: Parts
     running: dict[str, Run]
+    door: ssl.SSLContext | None
+    """How the HTTPS door speaks to boxes; None where it is shut."""
+
     first_key: str | None = field(repr=False)
     """The secret of the first API key, when it was made just now."""
 
 
 @asynccontextmanager
-async def open_hub(config: HubConfig, secrets: Secrets, clock: Clock) -> AsyncIterator[Hub]:
+async def open_hub(config: HubConfig, secrets: Secrets, clock: Clock, *, door_port: int = 0) -> AsyncIterator[Hub]:
     """Open every part that the roles of this process need, migrate the tables, and close all at the end.
+
+    `door_port` is where this process listens for boxes by HTTPS.
 
     Raises ConfigurationError for settings that cannot work, StoreUnavailableError or UplinkUnavailableError for what is
     away at the start.
@@ -60,6 +71,7 @@ async def open_hub(config: HubConfig, secrets: Secrets, clock: Clock) -> AsyncIt
         stream = Stream(database, clock)
         grids = LiveGrids(database, clock)
         consumers = _consumers(config, clock, stream, grids)
+        trust = open_trust(config, clock, door_port)
         intake: Intake | None = None
         if "ingest" in config.roles:
             intake = await opened.enter_async_context(
@@ -72,6 +84,7 @@ async def open_hub(config: HubConfig, secrets: Secrets, clock: Clock) -> AsyncIt
                     media=media,
                     stream=stream,
                     consumers=consumers,
+                    server=trust.server if trust is not None else None,
                 )
             )
         parts = Parts(
@@ -87,16 +100,29 @@ async def open_hub(config: HubConfig, secrets: Secrets, clock: Clock) -> AsyncIt
             readiness=Readiness(),
             replayer=Replayer(telemetry, media, lambda: Recorder(database, stream, clock, consumers), clock),
             broker_address=intake.broker.address if intake else config.broker.public_url or config.broker.url,
+            issuing=_issuing(config, trust, intake),
             wake_commands=intake.dispatcher.wake if intake else _nobody,
         )
         delivery = await opened.enter_async_context(open_delivery(parts)) if "jobs" in config.roles else None
         first_key = await _first_key(database, clock)
-        yield Hub(parts=parts, running=_running(parts, intake, delivery), first_key=first_key)
+        running = _running(parts, intake, delivery)
+        if trust is not None:
+            running["certificates"] = trust.server.run
+        door = trust.server.context() if trust is not None else None
+        yield Hub(parts=parts, running=running, door=door, first_key=first_key)
+
+
+def _issuing(config: HubConfig, trust: Trust | None, intake: Intake | None) -> Issuing | None:
+    if trust is None:
+        return None
+    broker = config.tls.broker_url or (intake.broker.secure_address if intake is not None else "")
+    return Issuing(trust.authority, trust.door, broker, config.tls.life)
 
 
 def _consumers(config: HubConfig, clock: Clock, stream: Stream, grids: LiveGrids) -> Sequence[Consumer]:
     """What is made of every batch that gateways report, in this order, in the transaction that stores it."""
-    return (AnomalyPipeline(clock=clock, stream=stream, grids=grids, settings=config.anomalies),)
+    pipeline = AnomalyPipeline(clock=clock, stream=stream, grids=grids, settings=config.anomalies)
+    return (pipeline, RecallWatch(clock, pipeline.recording))
 
 
 def _running(parts: Parts, intake: Intake | None, delivery: Delivery | None) -> dict[str, Run]:
@@ -116,12 +142,18 @@ def _running(parts: Parts, intake: Intake | None, delivery: Delivery | None) -> 
 
 def _handlers(parts: Parts, delivery: Delivery) -> dict[str, Handler]:
     """What the job worker does for each kind of job."""
-    return {**housekeeping.handlers(parts), **anomalies.handlers(parts), DELIVER: delivery.deliver}
+    return {
+        **housekeeping.handlers(parts),
+        **refreshing.handlers(parts),
+        **anomalies.handlers(parts),
+        **recalls.handlers(parts),
+        DELIVER: delivery.deliver,
+    }
 
 
 def _periodics(config: HubConfig) -> Sequence[Periodic]:
     """The jobs that come back."""
-    return (*housekeeping.PERIODICS, *anomalies.periodics(config.anomalies))
+    return (*housekeeping.PERIODICS, *refreshing.PERIODICS, *anomalies.periodics(config.anomalies))
 
 
 @asynccontextmanager

@@ -53,6 +53,37 @@ def upgrade() -> None:
     with op.batch_alter_table('creation', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_creation_at'), ['at'], unique=False)
 
+    op.create_table('custody_checkpoint',
+    sa.Column('size', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('root', sa.LargeBinary(length=32), nullable=False),
+    sa.Column('note', sa.Text(), nullable=False),
+    sa.Column('signed_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('stamp', sa.LargeBinary(), nullable=True),
+    sa.Column('stamped_at', base.Utc(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('size', name=op.f('pk_custody_checkpoint'))
+    )
+    op.create_table('custody_entry',
+    sa.Column('number', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('at', base.Utc(timezone=True), nullable=False),
+    sa.Column('kind', sa.String(length=64), nullable=False),
+    sa.Column('item', sa.String(length=64), nullable=False),
+    sa.Column('leaf', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('number', name=op.f('pk_custody_entry'))
+    )
+    with op.batch_alter_table('custody_entry', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_custody_entry_item'), ['item'], unique=False)
+
+    op.create_table('custody_log',
+    sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('size', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_custody_log'))
+    )
+    op.create_table('custody_node',
+    sa.Column('level', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('place', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('hash', sa.LargeBinary(length=32), nullable=False),
+    sa.PrimaryKeyConstraint('level', 'place', name=op.f('pk_custody_node'))
+    )
     op.create_table('dead_letter',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('digest', sa.String(length=64), nullable=False),
@@ -99,6 +130,7 @@ def upgrade() -> None:
     op.create_table('gateway',
     sa.Column('gateway', sa.String(length=64), nullable=False),
     sa.Column('password_digest', sa.String(length=64), nullable=False),
+    sa.Column('credentials_at', base.Utc(timezone=True), nullable=False),
     sa.Column('created_at', base.Utc(timezone=True), nullable=False),
     sa.Column('revoked_at', base.Utc(timezone=True), nullable=True),
     sa.Column('epoch', sa.Uuid(), nullable=True),
@@ -112,6 +144,24 @@ def upgrade() -> None:
     sa.Column('outbox', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=True),
     sa.PrimaryKeyConstraint('gateway', name=op.f('pk_gateway'))
     )
+    op.create_table('gateway_certificate',
+    sa.Column('serial', sa.String(length=40), nullable=False),
+    sa.Column('gateway', sa.String(length=64), nullable=False),
+    sa.Column('key_digest', sa.String(length=64), nullable=False),
+    sa.Column('pem', sa.Text(), nullable=False),
+    sa.Column('issued_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('not_before', base.Utc(timezone=True), nullable=False),
+    sa.Column('not_after', base.Utc(timezone=True), nullable=False),
+    sa.Column('confirmed_at', base.Utc(timezone=True), nullable=True),
+    sa.Column('ended_at', base.Utc(timezone=True), nullable=True),
+    sa.Column('ended_why', sa.String(length=16), nullable=True),
+    sa.PrimaryKeyConstraint('serial', name=op.f('pk_gateway_certificate'))
+    )
+    with op.batch_alter_table('gateway_certificate', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_gateway_certificate_ended_at'), ['ended_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_gateway_certificate_gateway'), ['gateway'], unique=False)
+        batch_op.create_index(batch_op.f('ix_gateway_certificate_issued_at'), ['issued_at'], unique=False)
+
     op.create_table('job',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('kind', sa.String(length=64), nullable=False),
@@ -162,6 +212,34 @@ def upgrade() -> None:
     with op.batch_alter_table('org_unit', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_org_unit_parent_id'), ['parent_id'], unique=False)
 
+    op.create_table('recall',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('digest', sa.String(length=64), nullable=False),
+    sa.Column('gtin', sa.String(length=14), nullable=False),
+    sa.Column('item', sa.String(length=12), nullable=False),
+    sa.Column('batch', sa.String(length=64), nullable=True),
+    sa.Column('batch_from', sa.String(length=64), nullable=True),
+    sa.Column('batch_to', sa.String(length=64), nullable=True),
+    sa.Column('produced_from', sa.Date(), nullable=True),
+    sa.Column('produced_to', sa.Date(), nullable=True),
+    sa.Column('level', sa.Integer(), nullable=False),
+    sa.Column('product', sa.String(length=200), nullable=False),
+    sa.Column('reason', sa.String(length=1000), nullable=False),
+    sa.Column('article', sa.String(length=200), nullable=False),
+    sa.Column('document', sa.String(length=200), nullable=False),
+    sa.Column('recalled_on', sa.Date(), nullable=False),
+    sa.Column('created_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('created_by', sa.String(length=200), nullable=False),
+    sa.Column('withdrawn_at', base.Utc(timezone=True), nullable=True),
+    sa.Column('withdrawn_because', sa.String(length=1000), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_recall')),
+    sa.UniqueConstraint('digest', name=op.f('uq_recall_digest'))
+    )
+    with op.batch_alter_table('recall', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_recall_gtin'), ['gtin'], unique=False)
+        batch_op.create_index(batch_op.f('ix_recall_item'), ['item'], unique=False)
+
     op.create_table('receipt_message',
     sa.Column('number', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('gateway', sa.String(length=64), nullable=False),
@@ -181,6 +259,18 @@ def upgrade() -> None:
     sa.Column('first', sa.BigInteger(), nullable=False),
     sa.Column('last', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('gateway', 'epoch', 'first', name=op.f('pk_sequence_range'))
+    )
+    op.create_table('signed_metadata',
+    sa.Column('role', sa.String(length=64), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('content', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('role', 'version', name=op.f('pk_signed_metadata'))
+    )
+    op.create_table('signed_target',
+    sa.Column('path', sa.String(length=200), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('content', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('path', 'sha256', name=op.f('pk_signed_target'))
     )
     op.create_table('stream_event',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -210,6 +300,24 @@ def upgrade() -> None:
     sa.Column('state', sa.LargeBinary(), nullable=False),
     sa.PrimaryKeyConstraint('gateway', 'device', 'at_us', name=op.f('pk_track_checkpoint'))
     )
+    op.create_table('upload',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('sender', sa.String(length=80), nullable=False),
+    sa.Column('gateway', sa.String(length=64), nullable=True),
+    sa.Column('length', sa.BigInteger(), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('metadata_text', sa.String(length=8192), nullable=False),
+    sa.Column('declared', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('created_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('touched_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('finished_at', base.Utc(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_upload'))
+    )
+    with op.batch_alter_table('upload', schema=None) as batch_op:
+        batch_op.create_index('ix_upload_sender_sha256', ['sender', 'sha256'], unique=False)
+        batch_op.create_index('ix_upload_state_touched', ['state', 'touched_at'], unique=False)
+
     op.create_table('watch',
     sa.Column('gateway', sa.String(length=64), nullable=False),
     sa.Column('device', sa.String(length=64), nullable=False),
@@ -242,6 +350,30 @@ def upgrade() -> None:
     with op.batch_alter_table('command', schema=None) as batch_op:
         batch_op.create_index('ix_command_state_gateway', ['state', 'gateway'], unique=False)
 
+    op.create_table('config_report',
+    sa.Column('gateway', sa.String(length=64), nullable=False),
+    sa.Column('bundle', sa.String(length=64), nullable=False),
+    sa.Column('outcome', sa.String(length=16), nullable=False),
+    sa.Column('about', sa.String(length=128), nullable=False),
+    sa.Column('detail', sa.Text(), nullable=False),
+    sa.Column('agent', sa.String(length=128), nullable=False),
+    sa.Column('tree', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=False),
+    sa.Column('reported_at', base.Utc(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['gateway'], ['gateway.gateway'], name=op.f('fk_config_report_gateway_gateway')),
+    sa.PrimaryKeyConstraint('gateway', name=op.f('pk_config_report'))
+    )
+    op.create_table('config_version',
+    sa.Column('gateway', sa.String(length=64), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('bundle', sa.String(length=64), nullable=False),
+    sa.Column('content', sa.Text(), nullable=False),
+    sa.Column('release', sa.String(length=64), nullable=False),
+    sa.Column('author', sa.String(length=128), nullable=False),
+    sa.Column('reason', sa.String(length=200), nullable=False),
+    sa.Column('created_at', base.Utc(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['gateway'], ['gateway.gateway'], name=op.f('fk_config_version_gateway_gateway')),
+    sa.PrimaryKeyConstraint('gateway', 'version', name=op.f('pk_config_version'))
+    )
     op.create_table('grid',
     sa.Column('id', sa.String(length=32), nullable=False),
     sa.Column('name', sa.String(length=128), nullable=False),
@@ -437,6 +569,28 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_device_officer_id'), ['officer_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_device_subject_id'), ['subject_id'], unique=False)
 
+    op.create_table('scan',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('event', sa.Uuid(), nullable=False),
+    sa.Column('gateway', sa.String(length=64), nullable=False),
+    sa.Column('device', sa.String(length=64), nullable=False),
+    sa.Column('subject_id', sa.Uuid(), nullable=True),
+    sa.Column('at', base.Utc(timezone=True), nullable=False),
+    sa.Column('gtin', sa.String(length=14), nullable=False),
+    sa.Column('item', sa.String(length=12), nullable=False),
+    sa.Column('batch', sa.String(length=64), nullable=True),
+    sa.Column('serial', sa.String(length=64), nullable=True),
+    sa.Column('produced', sa.Date(), nullable=True),
+    sa.Column('expiry', sa.Date(), nullable=True),
+    sa.Column('flaws', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=False),
+    sa.ForeignKeyConstraint(['subject_id'], ['subject.id'], name=op.f('fk_scan_subject_id_subject')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_scan'))
+    )
+    with op.batch_alter_table('scan', schema=None) as batch_op:
+        batch_op.create_index('ix_scan_at', ['at', 'id'], unique=False)
+        batch_op.create_index('ix_scan_item', ['item', 'id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_scan_subject_id'), ['subject_id'], unique=False)
+
     op.create_table('alert_act',
     sa.Column('number', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('alert_id', sa.Uuid(), nullable=False),
@@ -480,6 +634,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_notification_alert_id'), ['alert_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_notification_queued_at'), ['queued_at'], unique=False)
 
+    op.create_table('recall_hit',
+    sa.Column('recall_id', sa.Uuid(), nullable=False),
+    sa.Column('anomaly_id', sa.Uuid(), nullable=False),
+    sa.ForeignKeyConstraint(['anomaly_id'], ['anomaly.id'], name=op.f('fk_recall_hit_anomaly_id_anomaly')),
+    sa.ForeignKeyConstraint(['recall_id'], ['recall.id'], name=op.f('fk_recall_hit_recall_id_recall')),
+    sa.PrimaryKeyConstraint('recall_id', 'anomaly_id', name=op.f('pk_recall_hit'))
+    )
     op.create_table('task',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('kind', sa.String(length=32), nullable=False),
@@ -508,11 +669,115 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_task_officer_id'), ['officer_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_task_subject_id'), ['subject_id'], unique=False)
 
+    op.create_table('footage',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('sm3', sa.String(length=64), nullable=False),
+    sa.Column('size', sa.BigInteger(), nullable=True),
+    sa.Column('content_type', sa.String(length=64), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('gateway', sa.String(length=64), nullable=True),
+    sa.Column('device', sa.String(length=64), nullable=True),
+    sa.Column('name', sa.String(length=255), nullable=False),
+    sa.Column('at', base.Utc(timezone=True), nullable=False),
+    sa.Column('began_at', base.Utc(timezone=True), nullable=True),
+    sa.Column('ended_at', base.Utc(timezone=True), nullable=True),
+    sa.Column('playable', sa.Boolean(), nullable=True),
+    sa.Column('facts', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=False),
+    sa.Column('category', sa.String(length=32), nullable=False),
+    sa.Column('officer_id', sa.Uuid(), nullable=True),
+    sa.Column('officer_by', sa.String(length=16), nullable=False),
+    sa.Column('grid_id', sa.String(length=32), nullable=True),
+    sa.Column('subject_id', sa.Uuid(), nullable=True),
+    sa.Column('subject_by', sa.String(length=16), nullable=False),
+    sa.Column('task_id', sa.Uuid(), nullable=True),
+    sa.Column('received_at', base.Utc(timezone=True), nullable=True),
+    sa.Column('deleted_at', base.Utc(timezone=True), nullable=True),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['grid_id'], ['grid.id'], name=op.f('fk_footage_grid_id_grid')),
+    sa.ForeignKeyConstraint(['officer_id'], ['officer.id'], name=op.f('fk_footage_officer_id_officer')),
+    sa.ForeignKeyConstraint(['subject_id'], ['subject.id'], name=op.f('fk_footage_subject_id_subject')),
+    sa.ForeignKeyConstraint(['task_id'], ['task.id'], name=op.f('fk_footage_task_id_task')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_footage')),
+    sa.UniqueConstraint('sha256', name=op.f('uq_footage_sha256'))
+    )
+    with op.batch_alter_table('footage', schema=None) as batch_op:
+        batch_op.create_index('ix_footage_at', ['at', 'id'], unique=False)
+        batch_op.create_index('ix_footage_officer_at', ['officer_id', 'at'], unique=False)
+        batch_op.create_index('ix_footage_state_received', ['state', 'received_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_footage_subject_id'), ['subject_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_footage_task_id'), ['task_id'], unique=False)
+
+    op.create_table('footage_export',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('footage_id', sa.Uuid(), nullable=False),
+    sa.Column('at', base.Utc(timezone=True), nullable=False),
+    sa.Column('reason', sa.String(length=200), nullable=False),
+    sa.Column('unit', sa.String(length=200), nullable=False),
+    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('description', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['footage_id'], ['footage.id'], name=op.f('fk_footage_export_footage_id_footage')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_footage_export'))
+    )
+    with op.batch_alter_table('footage_export', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_footage_export_footage_id'), ['footage_id'], unique=False)
+
+    op.create_table('footage_hold',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('footage_id', sa.Uuid(), nullable=False),
+    sa.Column('reason', sa.String(length=200), nullable=False),
+    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('set_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('lifted_at', base.Utc(timezone=True), nullable=True),
+    sa.Column('lifted_reason', sa.String(length=200), nullable=False),
+    sa.Column('lifted_name', sa.String(length=200), nullable=False),
+    sa.ForeignKeyConstraint(['footage_id'], ['footage.id'], name=op.f('fk_footage_hold_footage_id_footage')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_footage_hold'))
+    )
+    with op.batch_alter_table('footage_hold', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_footage_hold_footage_id'), ['footage_id'], unique=False)
+
+    op.create_table('footage_viewing',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('footage_id', sa.Uuid(), nullable=False),
+    sa.Column('key_id', sa.String(length=12), nullable=False),
+    sa.Column('at', base.Utc(timezone=True), nullable=False),
+    sa.Column('until', base.Utc(timezone=True), nullable=False),
+    sa.Column('reason', sa.String(length=200), nullable=False),
+    sa.Column('content', sa.String(length=200), nullable=False),
+    sa.Column('unit', sa.String(length=200), nullable=False),
+    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.ForeignKeyConstraint(['footage_id'], ['footage.id'], name=op.f('fk_footage_viewing_footage_id_footage')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_footage_viewing'))
+    )
+    with op.batch_alter_table('footage_viewing', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_footage_viewing_footage_id'), ['footage_id'], unique=False)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table('footage_viewing', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_footage_viewing_footage_id'))
+
+    op.drop_table('footage_viewing')
+    with op.batch_alter_table('footage_hold', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_footage_hold_footage_id'))
+
+    op.drop_table('footage_hold')
+    with op.batch_alter_table('footage_export', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_footage_export_footage_id'))
+
+    op.drop_table('footage_export')
+    with op.batch_alter_table('footage', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_footage_task_id'))
+        batch_op.drop_index(batch_op.f('ix_footage_subject_id'))
+        batch_op.drop_index('ix_footage_state_received')
+        batch_op.drop_index('ix_footage_officer_at')
+        batch_op.drop_index('ix_footage_at')
+
+    op.drop_table('footage')
     with op.batch_alter_table('task', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_task_subject_id'))
         batch_op.drop_index(batch_op.f('ix_task_officer_id'))
@@ -520,6 +785,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_task_created')
 
     op.drop_table('task')
+    op.drop_table('recall_hit')
     with op.batch_alter_table('notification', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_notification_queued_at'))
         batch_op.drop_index(batch_op.f('ix_notification_alert_id'))
@@ -533,6 +799,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_alert_act_alert_id'))
 
     op.drop_table('alert_act')
+    with op.batch_alter_table('scan', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_scan_subject_id'))
+        batch_op.drop_index('ix_scan_item')
+        batch_op.drop_index('ix_scan_at')
+
+    op.drop_table('scan')
     with op.batch_alter_table('device', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_device_subject_id'))
         batch_op.drop_index(batch_op.f('ix_device_officer_id'))
@@ -586,11 +858,18 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_grid_unit_id'))
 
     op.drop_table('grid')
+    op.drop_table('config_version')
+    op.drop_table('config_report')
     with op.batch_alter_table('command', schema=None) as batch_op:
         batch_op.drop_index('ix_command_state_gateway')
 
     op.drop_table('command')
     op.drop_table('watch')
+    with op.batch_alter_table('upload', schema=None) as batch_op:
+        batch_op.drop_index('ix_upload_state_touched')
+        batch_op.drop_index('ix_upload_sender_sha256')
+
+    op.drop_table('upload')
     op.drop_table('track_checkpoint')
     with op.batch_alter_table('taken_batch', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_taken_batch_taken_at'))
@@ -600,8 +879,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_stream_event_at'))
 
     op.drop_table('stream_event')
+    op.drop_table('signed_target')
+    op.drop_table('signed_metadata')
     op.drop_table('sequence_range')
     op.drop_table('receipt_message')
+    with op.batch_alter_table('recall', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_recall_item'))
+        batch_op.drop_index(batch_op.f('ix_recall_gtin'))
+
+    op.drop_table('recall')
     with op.batch_alter_table('org_unit', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_org_unit_parent_id'))
 
@@ -618,6 +904,12 @@ def downgrade() -> None:
         batch_op.drop_index('ix_job_state_due')
 
     op.drop_table('job')
+    with op.batch_alter_table('gateway_certificate', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_gateway_certificate_issued_at'))
+        batch_op.drop_index(batch_op.f('ix_gateway_certificate_gateway'))
+        batch_op.drop_index(batch_op.f('ix_gateway_certificate_ended_at'))
+
+    op.drop_table('gateway_certificate')
     op.drop_table('gateway')
     with op.batch_alter_table('event_message', schema=None) as batch_op:
         batch_op.drop_index('ix_event_message_device_at')
@@ -628,6 +920,13 @@ def downgrade() -> None:
         batch_op.drop_index('ix_dead_letter_gateway_at')
 
     op.drop_table('dead_letter')
+    op.drop_table('custody_node')
+    op.drop_table('custody_log')
+    with op.batch_alter_table('custody_entry', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_custody_entry_item'))
+
+    op.drop_table('custody_entry')
+    op.drop_table('custody_checkpoint')
     with op.batch_alter_table('creation', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_creation_at'))
 

@@ -1,0 +1,1 @@
+"""Configuration of the boxes: what is desired, signed for them to fetch, and what they say they run."""
