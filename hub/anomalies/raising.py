@@ -20,7 +20,9 @@ from hub.words.catalogue import described
 from protocol.clock import Clock
 from protocol.messages import SEVERITIES, Severity
 
-_LATE_DATA: Final = "迟到数据"
+LATE_DATA: Final = "迟到数据"
+"""Why anomalies are withdrawn, unless something else is said."""
+
 _TO_MEND: Final = (DEVICE_SILENT, GATEWAY_OFFLINE)
 
 
@@ -33,8 +35,8 @@ class Raising:
         self._alerting = settings.alerting
         self._seen_by_devices = settings.event_prefixes
 
-    async def follow(self, session: AsyncSession, anomalies: Sequence[Anomaly]) -> None:
-        """Let alerts reflect anomalies that are new or changed, or were withdrawn, in this order."""
+    async def follow(self, session: AsyncSession, anomalies: Sequence[Anomaly], *, because: str = LATE_DATA) -> None:
+        """Let alerts reflect anomalies that are new or changed, or were withdrawn because of this, in this order."""
         grave = [each for each in anomalies if _rank(each.severity) >= _rank(self._alerting.alert_from)]
         if not grave:
             return
@@ -49,7 +51,7 @@ class Raising:
         changed = {alert.id for alerts in reflecting.values() for alert in alerts}
         anew = await repository.standings(session, changed) if changed else {}
         reflecting |= {each.id: [known.open[each.key]] for each in uncounted}
-        following = Following(Telling(self._clock, self._stream), self._clock)
+        following = Following(Telling(self._clock, self._stream), self._clock, because)
         for each in grave:
             for alert in reflecting.get(each.id, ()):
                 if raising.get(alert.id) == each.id:
@@ -121,10 +123,11 @@ class Following:
     `graver` holds the alerts that are new or became worse: they may ask for a task.
     """
 
-    def __init__(self, telling: Telling, clock: Clock) -> None:
+    def __init__(self, telling: Telling, clock: Clock, because: str) -> None:
         self.telling = telling
         self.graver: dict[UUID, AlertRow] = {}
         self._clock = clock
+        self._because = because
 
     def begin(self, alert: AlertRow) -> None:
         """Take an alert that an anomaly has just raised."""
@@ -149,7 +152,7 @@ class Following:
         if alert.closed_at is not None:
             return
         if changed.withdrawn_at is not None:
-            reason = f"{_LATE_DATA}: {described(changed.type, changed.summary)}"
+            reason = f"{self._because}: {described(changed.type, changed.summary)}"
             self.telling.act(alert, "withdraw", actor=HUB, reason=reason)
         elif worse:
             self.telling.act(alert, "worsen", actor=HUB, reason=changed.summary)

@@ -13,8 +13,8 @@ from hub.anomalies.camera_events import merged
 from hub.anomalies.finding import Finding, identity, instant, microseconds
 from hub.anomalies.linking import Links, Place, linked
 from hub.anomalies.model import Anomaly
-from hub.anomalies.raising import Raising
-from hub.anomalies.settings import TYPES
+from hub.anomalies.raising import LATE_DATA, Raising
+from hub.anomalies.settings import PRODUCT_RECALL_POSSIBLE, PRODUCT_RECALLED, TYPES
 from hub.grids.live import LiveGrids
 from hub.metrics import ANOMALIES
 from hub.stream.stream import Stream
@@ -24,7 +24,9 @@ from protocol.clock import Clock
 from protocol.messages import Severity
 
 _CAMERA: Final = ("offline", "stalled", "frozen", "dark", "covered", "blurred", "moved")
-_COUNTED: Final = frozenset({*TYPES, *(f"camera.{what}" for what in _CAMERA)})
+_COUNTED: Final = frozenset(
+    {*TYPES, PRODUCT_RECALLED, PRODUCT_RECALL_POSSIBLE, *(f"camera.{what}" for what in _CAMERA)}
+)
 """Types that are labels of the metric; what a device makes up counts as `other`."""
 
 
@@ -32,7 +34,8 @@ _COUNTED: Final = frozenset({*TYPES, *(f"camera.{what}" for what in _CAMERA)})
 class Found:
     """A finding of one device (none: of the gateway), or, with `event`, what one message of a happening shows.
 
-    `images` maps the SHA-256 of each picture to when its message was said.
+    `images` maps the SHA-256 of each picture to when its message was said. `condition` names what alerts are raised
+    for, where that is not the device: the same batch of goods, scanned by any scanner of a shop.
     """
 
     gateway: str
@@ -40,6 +43,7 @@ class Found:
     finding: Finding
     event: UUID | None = None
     images: Mapping[str, str] = field(default_factory=dict)
+    condition: str = ""
 
     @property
     def id(self) -> UUID:
@@ -91,17 +95,18 @@ class Recording:
         row.ended_at = at
         await self._follow(session, [row])
 
-    async def withdraw(self, session: AsyncSession, rows: Sequence[Anomaly]) -> None:
-        """Take anomalies back that late data has shown never to have been."""
+    async def withdraw(self, session: AsyncSession, rows: Sequence[Anomaly], *, because: str = LATE_DATA) -> None:
+        """Take anomalies back that never were: late data has shown it, or what they rested on was withdrawn."""
         for row in rows:
             row.withdrawn_at = self._clock.now()
-        await self._follow(session, rows, [_entry(row, "anomaly.withdrawn", "异常已撤回") for row in rows])
+        archived = [_entry(row, "anomaly.withdrawn", "异常已撤回") for row in rows]
+        await self._follow(session, rows, archived, because=because)
 
     def _new(self, anomaly_id: UUID, found: Found, links: Links) -> Anomaly:
         finding = found.finding
         return Anomaly(
             id=anomaly_id,
-            key=f"{finding.type}:{found.gateway}/{found.device}",
+            key=f"{finding.type}:{found.condition or f'{found.gateway}/{found.device}'}",
             type=finding.type,
             severity=finding.severity.value,
             gateway=found.gateway,
@@ -120,7 +125,12 @@ class Recording:
         )
 
     async def _follow(
-        self, session: AsyncSession, rows: Sequence[Anomaly], archived: Iterable[archive.Entry | None] = ()
+        self,
+        session: AsyncSession,
+        rows: Sequence[Anomaly],
+        archived: Iterable[archive.Entry | None] = (),
+        *,
+        because: str = LATE_DATA,
     ) -> None:
         """Let everything follow anomalies that are new or changed, in their order."""
         if not rows:
@@ -129,7 +139,7 @@ class Recording:
         entries = [entry for entry in archived if entry is not None]
         await archive.append_all(session, self._clock, entries)
         await self._stream.append_all(session, [("anomaly", _facts(row)) for row in rows])
-        await self._raising.follow(session, rows)
+        await self._raising.follow(session, rows, because=because)
 
 
 def _entry(row: Anomaly, kind: str, words: str) -> archive.Entry | None:

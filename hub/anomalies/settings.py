@@ -13,6 +13,8 @@ LOCATION_MOVED: Final = "location.moved"
 LOCATION_LOST: Final = "location.signal-lost"
 DEVICE_SILENT: Final = "device.silent"
 GATEWAY_OFFLINE: Final = "gateway.offline"
+PRODUCT_RECALLED: Final = "product.recalled"
+PRODUCT_RECALL_POSSIBLE: Final = "product.recall-possible"
 SEVERITY_OF: Final = {
     LOCATION_JUMP: Severity.INFO,
     LOCATION_SPEED: Severity.MINOR,

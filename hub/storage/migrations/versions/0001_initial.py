@@ -569,6 +569,34 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_device_officer_id'), ['officer_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_device_subject_id'), ['subject_id'], unique=False)
 
+    op.create_table('enrolment',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('gateway', sa.String(length=64), nullable=False),
+    sa.Column('subject', sa.Uuid(), nullable=True),
+    sa.Column('note', sa.String(length=200), nullable=False),
+    sa.Column('replaces', sa.Boolean(), nullable=False),
+    sa.Column('confirmation', sa.Boolean(), nullable=False),
+    sa.Column('code_digest', sa.LargeBinary(length=32), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('created_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('created_by', sa.String(length=12), nullable=False),
+    sa.Column('expires_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('used_at', base.Utc(timezone=True), nullable=True),
+    sa.Column('key_digest', sa.String(length=64), nullable=True),
+    sa.Column('request', sa.Text(), nullable=True),
+    sa.Column('check_digits', sa.String(length=6), nullable=True),
+    sa.Column('decided_by', sa.String(length=12), nullable=True),
+    sa.Column('serial', sa.String(length=40), nullable=True),
+    sa.Column('epoch', sa.Uuid(), nullable=False),
+    sa.ForeignKeyConstraint(['subject'], ['subject.id'], name=op.f('fk_enrolment_subject_subject'), ondelete='SET NULL'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_enrolment')),
+    sa.UniqueConstraint('code_digest', name=op.f('uq_enrolment_code_digest'))
+    )
+    with op.batch_alter_table('enrolment', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_enrolment_expires_at'), ['expires_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_enrolment_gateway'), ['gateway'], unique=False)
+
     op.create_table('scan',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('event', sa.Uuid(), nullable=False),
@@ -805,6 +833,11 @@ def downgrade() -> None:
         batch_op.drop_index('ix_scan_at')
 
     op.drop_table('scan')
+    with op.batch_alter_table('enrolment', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_enrolment_gateway'))
+        batch_op.drop_index(batch_op.f('ix_enrolment_expires_at'))
+
+    op.drop_table('enrolment')
     with op.batch_alter_table('device', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_device_subject_id'))
         batch_op.drop_index(batch_op.f('ix_device_officer_id'))
