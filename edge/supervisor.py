@@ -64,7 +64,7 @@ class Supervisor:
                 self._closing = True
 
     def queues(self, name: str) -> bool:
-        """Tell whether a device keeps the order of its commands itself: they may be given while others are under way."""
+        """Tell whether a device keeps the order of its commands itself: they may come while others are under way."""
         slot = self._slots.get(name)
         return slot is not None and isinstance(slot.driver, Works)
 

@@ -277,7 +277,7 @@ async def test_commands_reach_open_devices_only(tmp_path: Path) -> None:
     async with running(tmp_path, a=Script([says(reading(1))]), off=off) as box:
         await box.records(1)
         await box.until(lambda: box.status("off") is DeviceState.STOPPED)
-        assert await box.supervisor.obey("a", "shout", {}) == Answer({"name": "shout"}, JOB)
+        assert await box.supervisor.obey("a", "shout", {}, JOB) == Answer({"name": "shout"})
         assert await box.supervisor.obey("a", "dance", {}, JOB) is None
         assert await box.supervisor.obey("nobody", "shout", {}, JOB) is None
         with pytest.raises(DeviceRefusedError, match="not now"):
