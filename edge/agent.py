@@ -1,6 +1,7 @@
 """The agent, put together: devices on one side, the hub on the other, the outbox between them."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +18,7 @@ from edge.hub_clock import HubClock
 from edge.intake import Intake
 from edge.notify import Notifier
 from edge.outbox import Limits, Outbox, store_file
+from edge.standing import Line, Standing, keep_written
 from edge.store import Store
 from edge.supervisor import Supervisor
 from edge.uplink import Uplink
@@ -69,12 +71,27 @@ class Agent:
         async with Store(store_file(config.data), schema, clock, group_s=group_s) as store:
             outbox = await Outbox(store, config.gateway.id, _limits(config), clock).load()
             intake = Intake(outbox)
-            board = Board(((name, device.driver) for name, device in config.devices.items()), clock)
+            to_hub, to_box = asyncio.Event(), asyncio.Event()
+            kinds = ((name, device.driver) for name, device in config.devices.items())
+            board = Board(kinds, clock, to_hub, to_box)
+            line = Line(clock, to_box.set)
             supervisor = Supervisor(config, board, intake, clock)
             hub_clock = HubClock(clock)
 
             async def state(*, online: bool) -> State:
                 return await self._state(outbox, board, online=online)
+
+            started_at = clock.now()
+
+            async def tell_standing() -> Standing:
+                return Standing(
+                    written_at=clock.now(),
+                    started_at=started_at,
+                    pid=os.getpid(),
+                    line=line.state,
+                    clock_offset_s=hub_clock.offset_s,
+                    state=await state(online=line.state.connected),
+                )
 
             async def tell_status(_: Mapping[str, Any]) -> dict[str, Any]:
                 status: dict[str, Any] = msgspec.to_builtins(await state(online=True))
@@ -106,7 +123,8 @@ class Agent:
                 hub_clock=hub_clock,
                 clock=clock,
                 state=state,
-                changed=board.changed,
+                changed=to_hub,
+                line=line,
             )
             health = Health(config, outbox, intake, hub_clock, clock)
             async with asyncio.TaskGroup() as parts:
@@ -115,6 +133,7 @@ class Agent:
                     parts.create_task(uplink.run(), name="uplink"),
                     parts.create_task(orders.run(), name="commands"),
                     parts.create_task(health.run(), name="health"),
+                    parts.create_task(keep_written(config.data, tell_standing, to_box), name="standing"),
                     parts.create_task(self._notifier.feed_watchdog(outbox.status), name="watchdog"),
                 )
                 devices = parts.create_task(supervisor.run(), name="devices")

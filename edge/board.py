@@ -13,10 +13,10 @@ log = logs.get(__name__)
 
 
 class Board:
-    """The statuses of the devices. `changed` is set whenever one changes; whoever tells them clears it."""
+    """The statuses of the devices. Whenever one changes every event in `changed` is set; who tells them clears it."""
 
-    def __init__(self, devices: Iterable[tuple[str, str]], clock: Clock) -> None:
-        self.changed = asyncio.Event()
+    def __init__(self, devices: Iterable[tuple[str, str]], clock: Clock, *changed: asyncio.Event) -> None:
+        self._changed = changed
         self._clock = clock
         self._statuses = {
             device: DeviceStatus(
@@ -44,4 +44,5 @@ class Board:
         self._statuses[device] = DeviceStatus(
             device=device, driver=before.driver, status=status, since=since, detail=detail
         )
-        self.changed.set()
+        for event in self._changed:
+            event.set()

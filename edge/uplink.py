@@ -17,6 +17,7 @@ from edge.config import Config, Secret
 from edge.hub_clock import HubClock
 from edge.link import Link, connect
 from edge.outbox import Lane, Outbox, SealedBatch
+from edge.standing import Line
 from protocol import codec, logs, topics
 from protocol.clock import Clock
 from protocol.errors import StoreUnavailableError, TransientError, UndecodableMessageError
@@ -39,7 +40,10 @@ class Tell(Protocol):
 
 
 class Uplink:
-    """The box's side of the wire. `state` gives the present State, `changed` is set when it should be told."""
+    """The box's side of the wire. `state` gives the present State, `changed` is set when it should be told.
+
+    `line` hears whether the link stands.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class Uplink:
         clock: Clock,
         state: Tell,
         changed: asyncio.Event,
+        line: Line,
     ) -> None:
         self._config = config
         self._secret = secret
@@ -63,6 +68,7 @@ class Uplink:
         self._clock = clock
         self._state = state
         self._changed = changed
+        self._line = line
         self._gateway = config.gateway.id
         self._flights: dict[str, asyncio.Event] = {}
         self._hub_heard_at = 0.0
@@ -83,6 +89,7 @@ class Uplink:
                     waits = delays(chance, first_s=_FIRST_WAIT_S, most_s=_LONGEST_WAIT_S)
                     said.clear()
                 reason = "the link was given up" if session.cancelled() else session.result()
+                self._line.down(reason)
                 if reason not in said:
                     log.warning("uplink_lost", reason=reason)
                     said.add(reason)
@@ -101,6 +108,7 @@ class Uplink:
         will = codec.encode(await self._state(online=False))
         async with connect(self._config, self._secret, self._tls, will) as link:
             log.info("uplink_connected", broker=self._config.hub.broker)
+            self._line.up()
             self._flights.clear()
             try:
                 async with asyncio.TaskGroup() as parts:
