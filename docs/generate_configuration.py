@@ -49,8 +49,9 @@ Embedded defaults need no file at all.
 def page() -> str:
     """Return docs/configuration.md."""
     parts = [_HEAD, _EDGE]
-    for name in ("gateway", "hub", "outbox", "uplink", "positions", "health"):
-        kind = get_type_hints(edge.Config)[name]
+    sections = get_type_hints(edge.Config)
+    del sections["devices"]
+    for name, kind in sections.items():
         parts.append(_table(f"[{name}]", kind.__doc__ or "", _of_msgspec(kind)))
     parts.append(_table("[devices.NAME]", edge.Device.__doc__ or "", _of_msgspec(edge.Device)))
     parts.append(_HUB)

@@ -4,7 +4,6 @@ The types are msgspec's, not pydantic's: loading pydantic alone would take a fif
 """
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -13,6 +12,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from drivers import registry
+from edge import config_file
+from edge.remote_settings import Configuration, Updates
+from edge.section import Section
 from edge.thinning import Thinning
 from protocol.errors import ConfigurationError
 from protocol.messages import Level
@@ -24,10 +26,6 @@ MAX_BATCH_BYTES: Final = 480 * 1024
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 SectionT = TypeVar("SectionT", bound=Struct)
-
-
-class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every table of the file: frozen, and an unknown key is an error that names it."""
 
 
 class Gateway(Section, frozen=True, kw_only=True):
@@ -105,7 +103,7 @@ class Device(Section, frozen=True, kw_only=True):
     """One device: its driver's name, and that driver's own options."""
 
     driver: Annotated[str, Meta(min_length=1, description="An installed driver, for example gps.nmea")]
-    options: Annotated[dict[str, Any], Meta(description="Options of the driver")] = {}
+    options: Annotated[dict[str, Any], Meta(description="Options of the driver")] = msgspec.field(default_factory=dict)
     thin: Annotated[bool, Meta(description="Whether positions are thinned as [positions] says")] = True
     raw_ring_bytes: Annotated[
         int, Meta(ge=0, description="Bytes of raw data kept on the box as evidence, 0 for none")
@@ -117,6 +115,8 @@ class Config(Struct, frozen=True, kw_only=True):
 
     gateway: Gateway
     hub: Hub
+    configuration: Configuration
+    updates: Updates
     outbox: Outbox
     uplink: Uplink
     positions: Positions
@@ -151,22 +151,28 @@ class Secret:
         return self._value
 
 
-def load(file: Path) -> Config:
+def load(file: Path, bundle: Path | None = None) -> Config:
     """Read and check the file, every driver's options included; nothing is opened or connected.
 
-    Raises ConfigurationError with one line per mistake, each beginning with the path of its key.
+    With the folder of a bundle, what the hub may set is the bundle's. Raises ConfigurationError with one line per
+    mistake, each beginning with the path of its key.
     """
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{file}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file}: {error}") from error
+    return _checked(file, config_file.of_the_box(file) | config_file.of_the_hub(file, bundle))
+
+
+def load_identity(file: Path) -> Config:
+    """Read and check who the box is and whom it obeys, with defaults for all else. Raises ConfigurationError."""
+    return _checked(file, config_file.of_the_box(file))
+
+
+def _checked(file: Path, table: dict[str, Any]) -> Config:
     mistakes: list[str] = []
     base = file.absolute().parent
     kinds: dict[str, type[Section]] = {
         "gateway": Gateway,
         "hub": Hub,
+        "configuration": Configuration,
+        "updates": Updates,
         "outbox": Outbox,
         "uplink": Uplink,
         "positions": Positions,
@@ -184,6 +190,9 @@ def load(file: Path) -> Config:
         mistakes.extend(_file_mistakes(hub))
     if isinstance(gateway := sections["gateway"], Gateway):
         sections["gateway"] = msgspec.structs.replace(gateway, data=str(base / gateway.data))
+    for name, key in (("configuration", "root_file"), ("updates", "slots")):
+        if (section := sections[name]) is not None and (value := getattr(section, key)):
+            sections[name] = msgspec.structs.replace(section, **{key: str(base / value)})
     if mistakes:
         raise ConfigurationError("\n".join(mistakes))
     return Config(**sections, devices=devices)  # type: ignore[arg-type]  # every section is there, or was a mistake

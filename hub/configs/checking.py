@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from firmware_configs.cameras import CAMERAS
 from firmware_configs.gps import GPS
+from firmware_configs.printers import PRINTERS
 from firmware_configs.recorders import RECORDERS
 from firmware_configs.schema import Family
 from protocol.errors import ConfigurationError, RefusedRequestError
@@ -25,6 +26,7 @@ OF_THE_BOX: Final = ("gateway", "hub", "configuration", "updates")
 FAMILIES: Final[Mapping[str, Family[Any]]] = {
     "camera": CAMERAS,
     "gps": GPS,
+    "printer": PRINTERS,
     "recorder": RECORDERS,
 }
 """Which profiles a driver refers to, by the first part of the driver's name."""
