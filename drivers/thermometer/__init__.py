@@ -1,0 +1,46 @@
+"""Thermometers of fridges, freezers and sample cabinets: Bluetooth sensors (BTHome), and registers read over Modbus.
+
+`sources` measure, `limits` say when a cabinet has left its limits, `thermometer` tells the agent.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from drivers.contract import DriverSpec
+from drivers.thermometer.options import Bthome, ModbusRtu, ModbusTcp, ThermometerOptions
+from drivers.thermometer.sources import Source
+from drivers.thermometer.thermometer import Thermometer
+from protocol.clock import Clock
+
+
+@asynccontextmanager
+async def open_thermometer(
+    device: str, options: ThermometerOptions, clock: Clock, folder: Path
+) -> AsyncIterator[Thermometer]:
+    """Open a thermometer; raises DeviceUnreachableError when its radio is not there."""
+    async with AsyncExitStack() as stack:
+        source = await _source(options, clock, stack)
+        yield Thermometer(device, source, options, clock, folder)
+
+
+async def _source(options: ThermometerOptions, clock: Clock, stack: AsyncExitStack) -> Source:
+    # Each is imported where it is asked for: a box with Modbus needs no Bluetooth in its memory.
+    match options.source:
+        case Bthome() as sensor:
+            from drivers.thermometer.sources import bthome  # noqa: PLC0415
+
+            listened = bthome.listened(sensor, clock, silent_after_s=options.silent_after_s)
+            return await stack.enter_async_context(listened)
+        case ModbusTcp() | ModbusRtu() as device:
+            from drivers.thermometer.sources import modbus  # noqa: PLC0415
+
+            return await stack.enter_async_context(modbus.asked(device, clock))
+
+
+SPEC = DriverSpec(
+    name="thermometer",
+    summary="Thermometers of fridges and sample cabinets: BTHome advertisements, Modbus RTU and TCP",
+    options=ThermometerOptions,
+    open=open_thermometer,
+)
