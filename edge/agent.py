@@ -18,6 +18,7 @@ from edge.hub_clock import HubClock
 from edge.intake import Intake
 from edge.notify import Notifier
 from edge.outbox import Limits, Outbox, store_file
+from edge.recent_logs import RecentLogs
 from edge.standing import Line, Standing, keep_written
 from edge.store import Store
 from edge.supervisor import Supervisor
@@ -45,6 +46,7 @@ class Agent:
         clock: Clock,
         notifier: Notifier,
         *,
+        recent: RecentLogs,
         ending: Callable[[], None],
     ) -> None:
         self.restart_asked = False
@@ -53,6 +55,7 @@ class Agent:
         self._tls = tls
         self._clock = clock
         self._notifier = notifier
+        self._recent = recent
         self._ending = ending
         self._stopped = asyncio.Event()
         self._agent = _version()
@@ -111,7 +114,7 @@ class Agent:
                 hub_clock,
                 obey=supervisor.obey,
                 queues=supervisor.queues,
-                orders={"restart": restart, "status": tell_status},
+                orders={"restart": restart, "status": tell_status, "logs": self._recent.tell},
                 keep=intake.keep,
             )
             uplink = Uplink(

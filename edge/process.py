@@ -18,6 +18,7 @@ from edge.agent import Agent
 from edge.config import Config, Secret
 from edge.link import tls_context
 from edge.notify import Notifier
+from edge.recent_logs import RecentLogs
 from edge.stopping import Deadline, told
 from protocol import logs
 from protocol.clock import SystemClock
@@ -48,10 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.check:
         print(f"{options.config}: fine, {len(config.devices)} devices")  # noqa: T201 - the same
         return 0
-    logs.configure(program="edge", level=options.log_level)
+    recent = RecentLogs()
+    logs.configure(program="edge", level=options.log_level, also=recent)
     again = [sys.executable, "-m", "edge.process", *(arguments or sys.argv[1:])]
     try:
-        restart = asyncio.run(_run(config, secret, tls, again))
+        restart = asyncio.run(_run(config, secret, tls, recent, again))
     except StoreUnavailableError as error:
         log.critical("outbox_cannot_be_opened", reason=str(error))
         return EXIT_STORE
@@ -60,7 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def _run(config: Config, secret: Secret, tls: ssl.SSLContext | None, again: list[str]) -> bool:
+async def _run(
+    config: Config, secret: Secret, tls: ssl.SSLContext | None, recent: RecentLogs, again: list[str]
+) -> bool:
     def cut_off() -> None:
         # Only what is not on the disk could be lost here, and nobody was told that it is safe.
         log.critical("not_stopped_in_time", within_s=STOPPED_WITHIN_S)
@@ -73,7 +77,7 @@ async def _run(config: Config, secret: Secret, tls: ssl.SSLContext | None, again
         loop.call_soon_threadsafe(agent.stop)
 
     deadline = Deadline(STOPPED_WITHIN_S, cut_off)
-    agent = Agent(config, secret, tls, SystemClock(), Notifier(), ending=deadline.begin)
+    agent = Agent(config, secret, tls, SystemClock(), Notifier(), recent=recent, ending=deadline.begin)
     loop = asyncio.get_running_loop()
     with told(stop):
         await agent.run()

@@ -1,4 +1,4 @@
-"""What the agent says of itself on the box: a small file for whoever stands before it, also after the agent has died."""
+"""What the agent says of itself on the box: a small file, for whoever stands before it, that outlives the agent."""
 
 import asyncio
 import os

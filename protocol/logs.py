@@ -10,13 +10,15 @@ import structlog
 _SECRET = ("password", "secret", "token", "api_key", "authorization")
 
 
-def configure(*, program: str, level: str = "info", json_lines: bool | None = None) -> None:
-    """Set up logging for this process, to standard error.
+def configure(
+    *, program: str, level: str = "info", json_lines: bool | None = None, also: logging.Handler | None = None
+) -> None:
+    """Set up logging for this process, to standard error, and as JSON to a handler of the caller's.
 
     `json_lines` left out means: for people when standard error is a terminal, else JSON.
     """
     as_json = not sys.stderr.isatty() if json_lines is None else json_lines
-    renderer = structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer()
+    json_renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -31,15 +33,20 @@ def configure(*, program: str, level: str = "info", json_lines: bool | None = No
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+
+    def formatter(renderer: structlog.typing.Processor) -> logging.Formatter:
+        return structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
-    )
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(json_renderer if as_json else structlog.dev.ConsoleRenderer()))
     root = logging.getLogger()
     root.handlers = [handler]
+    if also is not None:
+        also.setFormatter(formatter(json_renderer))
+        root.addHandler(also)
     root.setLevel(level.upper())
     structlog.contextvars.bind_contextvars(program=program)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import pytest
 import trustme
 
@@ -288,6 +289,30 @@ async def test_commands_are_obeyed_once_and_always_answered(
             snapshot = command("snapshot", number=13)
     await hub.until(lambda: bool(hub.images))
     assert edge.numbers("a", "obeyed") == [7, 11, 13]
+    assert await edge.end() == 0
+
+
+async def last_events(hub: HubStandIn, **args: object) -> list[str]:
+    order = command("logs", device=None, **args)
+    await hub.order_command("g1", order)
+    result, data = await reply_to(hub, order.id)
+    assert result is Outcome.DONE
+    assert isinstance(data["lines"], list)
+    return [msgspec.json.decode(line)["event"] for line in data["lines"]]
+
+
+async def test_the_box_shows_its_last_log_lines_to_who_asks(
+    broker: NatsServer, hub: HubStandIn, tmp_path: Path
+) -> None:
+    edge = await started(site(tmp_path, broker.mqtt_port, devices={"a": "rate = 5"}))
+    await hub.until(lambda: bool(hub.values("a", "n")))
+    assert {"agent_started", "uplink_connected"} <= set(await last_events(hub))
+    assert len(await last_events(hub, lines=1)) == 1
+    assert await last_events(hub, level="error") == []
+    for args in ({"lines": 0}, {"lines": True}, {"level": "loud"}):
+        order = command("logs", device=None, **args)
+        await hub.order_command("g1", order)
+        assert (await reply_to(hub, order.id))[0] is Outcome.FAILED
     assert await edge.end() == 0
 
 
