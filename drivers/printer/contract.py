@@ -137,11 +137,20 @@ class Dialect(Protocol):
     None; without `completion_query` nobody may say "printed".
     """
 
-    name: str
-    width: int
-    status_query: Query | None
-    completion_query: Query | None
-    announcements: Query | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def status_query(self) -> Query | None: ...
+
+    @property
+    def completion_query(self) -> Query | None: ...
+
+    @property
+    def announcements(self) -> Query | None: ...
 
     def encode(self, picture: Bitmap) -> Ticket:
         """Return the ticket. ValueError for a picture that is not `width` dots wide, or higher than can be said."""
