@@ -30,8 +30,7 @@ async def _source(options: ThermometerOptions, clock: Clock, stack: AsyncExitSta
         case Bthome() as sensor:
             from drivers.thermometer.sources import bthome  # noqa: PLC0415
 
-            listened = bthome.listened(sensor, clock, silent_after_s=options.silent_after_s)
-            return await stack.enter_async_context(listened)
+            return await stack.enter_async_context(bthome.listened(sensor, clock))
         case ModbusTcp() | ModbusRtu() as device:
             from drivers.thermometer.sources import modbus  # noqa: PLC0415
 

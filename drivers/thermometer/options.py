@@ -132,6 +132,11 @@ class ThermometerOptions(Options, frozen=True, kw_only=True):
     report_every_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
     silent_after_s: Seconds = 900.0
 
+    def __post_init__(self) -> None:
+        """Refuse to ask so seldom that it always seems lost."""
+        if not isinstance(self.source, Bthome) and self.source.every_s >= self.silent_after_s:
+            raise ValueError("`silent_after_s` must be longer than `every_s`")
+
 
 def _check_names(registers: tuple[Register, ...]) -> None:
     names = [register.name for register in registers]

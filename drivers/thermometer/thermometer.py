@@ -50,10 +50,11 @@ class Thermometer:
 
     async def _measurement(self) -> Measurement:
         try:
-            async with asyncio.timeout(self._options.silent_after_s + 1):
+            async with asyncio.timeout(self._options.silent_after_s):
                 return await self._source.measure()
         except TimeoutError as error:
-            raise DeviceUnreachableError(f"{self.device} is silent") from error
+            reason = await self._source.why_silent()
+            raise DeviceUnreachableError(f"silent for {self._options.silent_after_s:g} s: {reason}") from error
 
     def _tell(self, measurement: Measurement) -> Iterator[Report | Health]:
         event = self._judge(measurement)

@@ -19,5 +19,9 @@ class Source(Protocol):
     """An open sensor."""
 
     async def measure(self) -> Measurement:
-        """Wait for the next measurement. Raises DeviceUnreachableError when none comes any more."""
+        """Wait for the next measurement. Raises DeviceUnreachableError when it does not answer."""
+        ...
+
+    async def why_silent(self) -> str:
+        """Say why no measurement has come for long, in a few plain words. Raises DeviceUnreachableError as well."""
         ...

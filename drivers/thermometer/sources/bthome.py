@@ -24,7 +24,6 @@ from drivers.bluetooth import Radio, radios
 from drivers.thermometer.options import Bthome
 from drivers.thermometer.sources import Measurement
 from protocol.clock import Clock
-from protocol.errors import DeviceUnreachableError
 from protocol.messages import Value
 
 # It logs a line per advertisement that it does not like: several a second, for ever. We say it once, as the reason.
@@ -67,11 +66,11 @@ class Decoder(BTHomeBluetoothDeviceData):
             self.reason = self._why()
         return self._values
 
-    def update_sensor(
+    def update_sensor(  # noqa: PLR0917 - the library's order
         self,
         key: str,
         native_unit_of_measurement: Units | None,
-        native_value: None | str | float | date | datetime | Decimal,
+        native_value: str | float | date | datetime | Decimal | None,
         device_class: SensorDeviceClass | None = None,
         name: str | None = None,
         device_id: str | None = None,
@@ -119,20 +118,17 @@ class Decoder(BTHomeBluetoothDeviceData):
 class _Advertisements:
     """What one sensor advertises. A box that does not keep up forgets the oldest."""
 
-    def __init__(self, radio: Radio, options: Bthome, clock: Clock, *, silent_after_s: float) -> None:
-        self._radio, self._address, self._clock = radio, options.address.upper(), clock
-        self._silent_after_s = silent_after_s
+    def __init__(self, radio: Radio, options: Bthome, clock: Clock) -> None:
+        self._radio, self._clock = radio, clock
         self._decoder = Decoder(options.bind_key())
         self._waiting: asyncio.Queue[Measurement] = asyncio.Queue(_WAITING)
 
     async def measure(self) -> Measurement:
-        try:
-            async with asyncio.timeout(self._silent_after_s):
-                return await self._waiting.get()
-        except TimeoutError as error:
-            await self._radio.renew()
-            reason = self._decoder.reason or "it is not heard"
-            raise DeviceUnreachableError(f"{self._address}: {reason}") from error
+        return await self._waiting.get()
+
+    async def why_silent(self) -> str:
+        await self._radio.renew()
+        return self._decoder.reason or "it is not heard"
 
     def hear(self, device: BLEDevice, said: AdvertisementData) -> None:
         """Take an advertisement of this sensor."""
@@ -158,9 +154,9 @@ class _Advertisements:
 
 
 @asynccontextmanager
-async def listened(options: Bthome, clock: Clock, *, silent_after_s: float) -> AsyncIterator[_Advertisements]:
+async def listened(options: Bthome, clock: Clock) -> AsyncIterator[_Advertisements]:
     """Listen to a sensor; raises DeviceUnreachableError when there is no Bluetooth here."""
     async with radios.borrowed(options.adapter) as radio:
-        source = _Advertisements(radio, options, clock, silent_after_s=silent_after_s)
+        source = _Advertisements(radio, options, clock)
         with radio.hearing(source.hear, options.address):
             yield source

@@ -144,6 +144,9 @@ class _Registers:
         unit = self._options.unit
         return Measurement(at, {each.name: await self._line.read(unit, each) for each in self._options.registers})
 
+    async def why_silent(self) -> str:
+        return f"unit {self._options.unit} does not answer"
+
 
 @asynccontextmanager
 async def _open(place: _Place) -> AsyncIterator[_Line]:
