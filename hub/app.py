@@ -15,11 +15,18 @@ from hub.api import problems
 from hub.api.bounding import BoundedBodies
 from hub.api.headers import SecurityHeaders
 from hub.api.measuring import Measuring
+from hub.certificates import endpoints as certificates
 from hub.commands import endpoints as commands
+from hub.custody import endpoints as custody
 from hub.configs import door as configs_door
 from hub.configs import endpoints as configs
+from hub.device_models import endpoints as device_models
 from hub.devices import endpoints as devices
+from hub.enrolment import endpoints as enrolment
+from hub.enrolment import gateway_endpoints as enrolment_door
 from hub.events import endpoints as events
+from hub.footage import endpoints as footage
+from hub.footage import viewing
 from hub.gateways import endpoints as gateways
 from hub.grids import endpoints as grids
 from hub.ingest import endpoints as ingest
@@ -32,6 +39,7 @@ from hub.stream import endpoints as stream
 from hub.subjects import endpoints as subjects
 from hub.tasks import endpoints as tasks
 from hub.telemetry import endpoints as telemetry
+from hub.uploads import endpoints as uploads
 from hub.web import endpoints as web
 
 API: Final = "/api/v1"
@@ -45,13 +53,20 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     tasks.router,
     telemetry.router,
     notifications.router,
+    certificates.router,
     commands.router,
     configs.router,
     devices.router,
+    device_models.router,
+    enrolment.router,
     events.router,
     gateways.router,
     ingest.router,
     media.router,
+    uploads.router,
+    footage.router,
+    viewing.router,
+    custody.router,
     anomalies.router,
     alerts.router,
     recalls.router,
@@ -60,7 +75,11 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
 
 GATEWAY_API: Final = "/gateway/v1"
 
-GATEWAY_ROUTERS: Final[tuple[APIRouter, ...]] = (configs_door.router,)
+GATEWAY_ROUTERS: Final[tuple[APIRouter, ...]] = (
+    uploads.gateway_router,
+    enrolment_door.router,
+    configs_door.router,
+)
 """What lies under /gateway/v1, for boxes: who calls is `hub.gateways.calling.CallingGateway`."""
 
 STREAMED: Final = (f"{API}/media", f"{API}/uploads", f"{GATEWAY_API}/uploads")

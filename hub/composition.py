@@ -18,6 +18,13 @@ from hub.certificates.issuing import Issuing
 from hub.certificates.opening import Trust, open_trust
 from hub.config import HubConfig, Secrets
 from hub.configs import refreshing
+from hub.custody import working as custody
+from hub.custody.signing import open_signer
+from hub.device_models.live import LiveModels
+from hub.device_models.loading import load as load_device_models
+from hub.footage import working as footage
+from hub.footage.hearing import FootageHearing
+from hub.footage.store import FootageFolder
 from hub.gateways.callers import Callers
 from hub.grids.live import LiveGrids
 from hub.ingest.contract import Consumer
@@ -37,6 +44,9 @@ from hub.storage import migrating
 from hub.storage.database import Database, open_database
 from hub.stream.stream import Stream
 from hub.telemetry.opening import open_telemetry
+from hub.uploads import working as uploads
+from hub.uploads.folder import UploadFolder
+from hub.uploads.uploading import Uploads
 from protocol.clock import Clock
 
 Run = Callable[[], Coroutine[Any, Any, None]]
@@ -66,11 +76,15 @@ async def open_hub(config: HubConfig, secrets: Secrets, clock: Clock, *, door_po
     """
     async with AsyncExitStack() as opened:
         database = await opened.enter_async_context(_open_database(config, secrets))
+        await load_device_models(database, clock, config.data)
         telemetry = await opened.enter_async_context(open_telemetry(config, secrets))
         media = MediaFolder(config.media)
+        footage_folder = FootageFolder(config.data / "footage")
+        upload_folder = UploadFolder(config.data / "uploads", config.uploads.reserve_bytes)
         stream = Stream(database, clock)
         grids = LiveGrids(database, clock)
         consumers = _consumers(config, clock, stream, grids)
+        models = LiveModels(database, clock)
         trust = open_trust(config, clock, door_port)
         intake: Intake | None = None
         if "ingest" in config.roles:
@@ -84,6 +98,7 @@ async def open_hub(config: HubConfig, secrets: Secrets, clock: Clock, *, door_po
                     media=media,
                     stream=stream,
                     consumers=consumers,
+                    models=models,
                     server=trust.server if trust is not None else None,
                 )
             )
@@ -98,7 +113,12 @@ async def open_hub(config: HubConfig, secrets: Secrets, clock: Clock, *, door_po
             callers=Callers(database, clock),
             grids=grids,
             readiness=Readiness(),
-            replayer=Replayer(telemetry, media, lambda: Recorder(database, stream, clock, consumers), clock),
+            replayer=Replayer(
+                telemetry, media, lambda: Recorder(database, stream, clock, consumers), clock, models.conform
+            ),
+            custody=open_signer(config.data),
+            footage=footage_folder,
+            uploads=Uploads(database=database, clock=clock, folder=upload_folder, store=footage_folder),
             broker_address=intake.broker.address if intake else config.broker.public_url or config.broker.url,
             issuing=_issuing(config, trust, intake),
             wake_commands=intake.dispatcher.wake if intake else _nobody,
@@ -122,7 +142,7 @@ def _issuing(config: HubConfig, trust: Trust | None, intake: Intake | None) -> I
 def _consumers(config: HubConfig, clock: Clock, stream: Stream, grids: LiveGrids) -> Sequence[Consumer]:
     """What is made of every batch that gateways report, in this order, in the transaction that stores it."""
     pipeline = AnomalyPipeline(clock=clock, stream=stream, grids=grids, settings=config.anomalies)
-    return (pipeline, RecallWatch(clock, pipeline.recording))
+    return (pipeline, RecallWatch(clock, pipeline.recording), FootageHearing(clock))
 
 
 def _running(parts: Parts, intake: Intake | None, delivery: Delivery | None) -> dict[str, Run]:
@@ -146,6 +166,9 @@ def _handlers(parts: Parts, delivery: Delivery) -> dict[str, Handler]:
         **housekeeping.handlers(parts),
         **refreshing.handlers(parts),
         **anomalies.handlers(parts),
+        **uploads.handlers(parts),
+        **footage.handlers(parts),
+        **custody.handlers(parts),
         **recalls.handlers(parts),
         DELIVER: delivery.deliver,
     }
@@ -153,7 +176,14 @@ def _handlers(parts: Parts, delivery: Delivery) -> dict[str, Handler]:
 
 def _periodics(config: HubConfig) -> Sequence[Periodic]:
     """The jobs that come back."""
-    return (*housekeeping.PERIODICS, *refreshing.PERIODICS, *anomalies.periodics(config.anomalies))
+    return (
+        *housekeeping.PERIODICS,
+        *refreshing.PERIODICS,
+        *anomalies.periodics(config.anomalies),
+        *uploads.PERIODICS,
+        *footage.PERIODICS,
+        *custody.periodics(config.custody),
+    )
 
 
 @asynccontextmanager

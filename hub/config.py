@@ -11,11 +11,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hub.anomalies.settings import AnomaliesSettings
+from hub.custody.settings import CustodySection
+from hub.footage.settings import FootageSection
+from hub.uploads.settings import UploadsSection
+from hub.certificates.settings import TlsSettings
 from protocol.errors import ConfigurationError
-
 
 MOUNTED_SECRETS: Final = Path("/run/secrets")
 """Where container engines mount secrets, each a file: diwang_hub_broker_password and so on."""
+
 
 def _without_secrets(url: str) -> str:
     """Addresses are told to gateways, logged and shown by /readyz."""
@@ -148,12 +152,16 @@ class HubConfig(Section):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged")
     http: HttpSection = HttpSection()
     broker: BrokerSection = BrokerSection()
+    tls: TlsSettings = TlsSettings()
     database: DatabaseSection = DatabaseSection()
     telemetry: TelemetrySection = TelemetrySection()
     retention: RetentionSection = RetentionSection()
     ingest: IngestSection = IngestSection()
     anomalies: AnomaliesSettings = AnomaliesSettings()
     notifications: NotificationsSection = NotificationsSection()
+    uploads: UploadsSection = UploadsSection()
+    footage: FootageSection = FootageSection()
+    custody: CustodySection = CustodySection()
 
     @property
     def media(self) -> Path:

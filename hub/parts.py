@@ -14,7 +14,10 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from hub.accounts.keyring import KeyRing
+from hub.certificates.issuing import Issuing
 from hub.config import HubConfig
+from hub.custody.signing import Signer
+from hub.footage.store import FootageFolder
 from hub.gateways.callers import Callers
 from hub.grids.live import LiveGrids
 from hub.ingest.replaying import Replayer
@@ -23,6 +26,7 @@ from hub.readiness import Readiness
 from hub.storage.database import Database
 from hub.stream.stream import Stream
 from hub.telemetry.contract import TelemetryStore
+from hub.uploads.uploading import Uploads
 from protocol.clock import Clock
 
 
@@ -41,8 +45,14 @@ class Parts:
     readiness: Readiness
     media: MediaStore
     replayer: Replayer
+    custody: Signer
+    footage: FootageFolder
+    uploads: Uploads
     broker_address: str
     """Where gateways connect, as they are told at their registration: mqtt://host:port."""
+
+    issuing: Issuing | None
+    """What boxes are enrolled with; None where TLS is off."""
 
     wake_commands: Callable[[], None]
     """Called after a command was committed, so that it is sent at once."""

@@ -5,17 +5,21 @@ import json
 import logging
 import signal
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from hub import data_folder
 from hub.api.patience import PatientProtocol
 from hub.app import create_app
+from hub.certificates.opening import door_socket
 from hub.composition import Hub, open_hub
 from hub.config import HttpSection, HubConfig, Secrets, read_secrets
+from hub.door import Door, DoorProtocol
 from hub.storage.database import open_database
 from protocol import logs
 from protocol.clock import SystemClock
@@ -33,7 +37,7 @@ def run(config: HubConfig, *, check: bool = False) -> int:
     """Run the hub until SIGTERM or Ctrl-C and return the exit status: 0 stopped, 1 failed, 2 misconfigured.
 
     `check` only looks whether the settings can work. Prints the first API key, once, and a line for scripts when the
-    hub answers: `DIWANG_HUB_READY {"hub":"http://…","broker":"mqtt://…"}`.
+    hub answers: `DIWANG_HUB_READY {"hub":"http://…","broker":"mqtt://…","door":"https://…","mqtts":…,"root":…}`.
     """
     logs.configure(program="hub", level=config.log_level)
     for chatty in ("alembic", "httpx", "uvicorn"):  # httpx would write down whole addresses, and what they hide
@@ -60,23 +64,28 @@ async def _run(config: HubConfig, secrets: Secrets) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    with data_folder.held(config), _listening(config.http) as listener:
-        async with open_hub(config, secrets, SystemClock()) as hub:
-            await _serve(hub, listener, stop)
+    with data_folder.held(config), _listening(config.http) as listener, door_socket(config) as door:
+        door_port = door.getsockname()[1] if door is not None else 0
+        async with open_hub(config, secrets, SystemClock(), door_port=door_port) as hub:
+            await _serve(hub, listener, door, stop)
     log.info("hub_stopped")
 
 
-async def _serve(hub: Hub, listener: socket.socket, stop: asyncio.Event) -> None:
-    server = _Server(hub)
+async def _serve(hub: Hub, listener: socket.socket, door: socket.socket | None, stop: asyncio.Event) -> None:
+    app = create_app(hub.parts)
+    servers = [(_Server(app, PatientProtocol), listener)]
+    if door is not None and hub.door is not None:
+        servers.append((_Server(Door(app), DoorProtocol, hub.door), door))
     async with asyncio.TaskGroup() as group:
         tasks: list[asyncio.Task[None]] = [group.create_task(run(), name=name) for name, run in hub.running.items()]
-        serving = group.create_task(server.serve([listener]), name="http")
+        serving = [group.create_task(server.serve([where]), name="http") for server, where in servers]
         _announce(hub, listener)
         await stop.wait()
         log.info("hub_stopping")
         hub.parts.stream.close()
-        server.should_exit = True
-        await serving
+        for server, _ in servers:
+            server.should_exit = True
+        await asyncio.gather(*serving)
         for task in tasks:
             task.cancel()
 
@@ -84,11 +93,12 @@ async def _serve(hub: Hub, listener: socket.socket, stop: asyncio.Event) -> None
 class _Server(uvicorn.Server):
     """Uvicorn without its signal handlers: the process has one way to stop, and it is not uvicorn's."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, app: ASGIApp, protocol: type[PatientProtocol], context: ssl.SSLContext | None = None) -> None:
         super().__init__(
             uvicorn.Config(
-                create_app(hub.parts),
-                http=PatientProtocol,
+                app,
+                http=protocol,
+                ssl_context_factory=None if context is None else lambda *_: context,
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -121,5 +131,8 @@ def _announce(hub: Hub, listener: socket.socket) -> None:
     if hub.first_key is not None:
         print(f"DIWANG_FIRST_KEY {hub.first_key}", flush=True)  # noqa: T201 - shown once, and nowhere else
         print("  Keep it: it has every right, and is not shown again.", flush=True)  # noqa: T201 - as above
-    print("DIWANG_HUB_READY " + json.dumps({"hub": address, "broker": hub.parts.broker_address}), flush=True)  # noqa: T201 - for scripts
-    log.info("hub_ready", address=address, broker=hub.parts.broker_address)
+    ready = {"hub": address, "broker": hub.parts.broker_address}
+    if (issuing := hub.parts.issuing) is not None:
+        ready |= {"door": issuing.door, "mqtts": issuing.broker, "root": issuing.authority.fingerprint}
+    print("DIWANG_HUB_READY " + json.dumps(ready), flush=True)  # noqa: T201 - for scripts
+    log.info("hub_ready", **ready)

@@ -11,6 +11,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -23,7 +24,12 @@ from hub.accounts.keyring import KeyRing
 from hub.accounts.scopes import Scope
 from hub.api.patience import PatientProtocol
 from hub.app import create_app
+from hub.certificates.authority import Authority
+from hub.certificates.issuing import Issuing
 from hub.config import HubConfig
+from hub.custody.signing import open_signer
+from hub.device_models.live import LiveModels
+from hub.footage.store import FootageFolder
 from hub.gateways.callers import Callers
 from hub.grids.live import LiveGrids
 from hub.ingest.recording import Recorder
@@ -34,6 +40,8 @@ from hub.readiness import Readiness
 from hub.storage.database import Database
 from hub.stream.stream import Stream
 from hub.telemetry.duckdb_store import DuckDBStore
+from hub.uploads.folder import UploadFolder
+from hub.uploads.uploading import Uploads
 from protocol.clock import Clock, SystemClock
 
 
@@ -68,6 +76,8 @@ async def opened_parts(database: Database, folder: Path, clock: Clock | None = N
     telemetry = await DuckDBStore.opened(folder / "telemetry.duckdb")
     stream = Stream(database, clock)
     media = MediaFolder(folder / "media")
+    footage = FootageFolder(folder / "footage")
+    uploads = UploadFolder(folder / "uploads", reserve_bytes=0)
     try:
         yield Parts(
             config=HubConfig(data=folder),
@@ -80,8 +90,23 @@ async def opened_parts(database: Database, folder: Path, clock: Clock | None = N
             callers=Callers(database, clock),
             grids=LiveGrids(database, clock),
             readiness=Readiness(),
-            replayer=Replayer(telemetry, media, lambda: Recorder(database, stream, clock, ()), clock),
+            replayer=Replayer(
+                telemetry,
+                media,
+                lambda: Recorder(database, stream, clock, ()),
+                clock,
+                LiveModels(database, clock).conform,
+            ),
+            custody=open_signer(folder),
+            footage=footage,
+            uploads=Uploads(database=database, clock=clock, folder=uploads, store=footage),
             broker_address="mqtt://127.0.0.1:1883",
+            issuing=Issuing(
+                Authority.opened(folder / "authority", clock),
+                "https://hub.example:8443",
+                "mqtts://hub.example:8883",
+                timedelta(days=90),
+            ),
             wake_commands=lambda: None,
         )
     finally:

@@ -109,7 +109,9 @@ async def _run(data: Path, stack: AsyncExitStack) -> None:
 def _hub_settings(data: Path) -> Path:
     """The only thing that is not a default: the inspector's end is on this machine."""
     file = data / "hub.toml"
-    file.write_text('[notifications]\nconsole = false\nallow = ["127.0.0.1"]\n', encoding="utf-8")
+    file.write_text(
+        '[notifications]\nconsole = false\nallow = ["127.0.0.1"]\n[tls]\nport = 0\nmqtts_port = 0\n', encoding="utf-8"
+    )
     return file
 
 

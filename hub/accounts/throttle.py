@@ -35,8 +35,14 @@ class _Tries:
 class Throttle:
     """Counts wrong keys per address, in memory, for a minute from the first one."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self, clock: Clock, *, same: int = SAME_KEY, different: int = DIFFERENT_KEYS, what: str = "keys"
+    ) -> None:
+        """Let pass so many tries of one wrong secret, and so many different ones; `what` they are called."""
         self._clock = clock
+        self._same = same
+        self._different = different
+        self._what = what
         self._tries: OrderedDict[str, _Tries] = OrderedDict()
 
     def require(self, address: str, offered: bytes) -> None:
@@ -44,8 +50,8 @@ class Throttle:
         tries = self._current(_site(address))
         if tries is None:
             return
-        if tries.wrong.get(offered, 0) >= SAME_KEY or len(tries.wrong) >= DIFFERENT_KEYS:
-            detail = f"too many wrong keys from this address; try again in {WINDOW_S} seconds"
+        if tries.wrong.get(offered, 0) >= self._same or len(tries.wrong) >= self._different:
+            detail = f"too many wrong {self._what} from this address; try again in {WINDOW_S} seconds"
             raise RefusedRequestError("access.too_many_tries", detail, status=429)
 
     def wrong(self, address: str, offered: bytes) -> None:
@@ -53,8 +59,8 @@ class Throttle:
         site = _site(address)
         tries = self._current(site) or self._tries.setdefault(site, _Tries(self._clock.monotonic() + WINDOW_S))
         tries.wrong[offered] += 1
-        if tries.wrong[offered] == SAME_KEY or (tries.wrong[offered] == 1 and len(tries.wrong) == DIFFERENT_KEYS):
-            log.warning("too_many_wrong_keys", address=site, keys=len(tries.wrong))
+        if tries.wrong[offered] == self._same or (tries.wrong[offered] == 1 and len(tries.wrong) == self._different):
+            log.warning("too_many_wrong_keys", what=self._what, address=site, keys=len(tries.wrong))
         while len(self._tries) > _ADDRESSES:
             self._tries.popitem(last=False)
 

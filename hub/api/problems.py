@@ -27,6 +27,9 @@ log = logs.get(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 2
+_PHRASES: Final = {460: "Checksum Mismatch"}
+"""Statuses that HTTP itself does not know: 460 is of tus 1.0."""
+
 COMMON: Final = (400, 401, 403, 405, 413, 422, 429, 503)
 
 
@@ -53,7 +56,7 @@ class Problem(BaseModel):
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI declaration of problem answers, for `responses=`."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}} for status in statuses}
+    return {status: {"description": _phrase(status), "content": {MEDIA_TYPE: schema}} for status in statuses}
 
 
 def problem(
@@ -67,13 +70,17 @@ def problem(
     """Return the answer that tells one problem."""
     body = Problem(
         type=f"urn:diwang:rule:{rule}",
-        title=HTTPStatus(status).phrase,
+        title=_phrase(status),
         status=status,
         detail=detail,
         rule=rule,
         errors=list(errors) if errors is not None else None,
     )
     return JSONResponse(body.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
+
+
+def _phrase(status: int) -> str:
+    return _PHRASES.get(status) or HTTPStatus(status).phrase
 
 
 def install(app: FastAPI) -> None:

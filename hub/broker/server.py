@@ -28,6 +28,10 @@ BACKOFF_S: Final = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 STORE_BROKEN: Final = "JetStream failed to store"
 """What the server says when its disk is full. It never stores again by itself, also not when there is room again."""
 
+_SAID_ELSEWHERE: Final = ("authentication error", "TLS handshake error")
+"""Refused connections are logged where they are refused, with the gateway's name; who cannot even shake hands is
+anybody, and as often as he likes."""
+
 _PR_SET_PDEATHSIG: Final = 1
 _LINES_SHOWN: Final = 20
 _LINES_WINDOW_S: Final = 10.0
@@ -72,6 +76,13 @@ class EmbeddedServer:
     settings: str = field(repr=False)
     clock: Clock
     ready: asyncio.Event = field(default_factory=asyncio.Event)
+    _process: asyncio.subprocess.Process | None = None
+
+    def reload(self) -> None:
+        """Have the running server read its certificates again; connections stay. One that starts later reads them."""
+        process = self._process
+        if process is not None and process.returncode is None and self.ready.is_set():
+            process.send_signal(signal.SIGHUP)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -134,6 +145,7 @@ class EmbeddedServer:
             preexec_fn=_die_with_the_hub if _libc else None,
         )
         run = _Run()
+        self._process = process
         try:
             with suppress(OSError):  # on a full disk only the takeover by a successor is lost
                 self._pid_file.write_text(str(process.pid), encoding="utf-8")
@@ -149,6 +161,7 @@ class EmbeddedServer:
                 process.kill()
             await process.wait()
         finally:
+            self._process = None
             self.ready.clear()
             await _end(process)
             self._pid_file.unlink(missing_ok=True)
@@ -173,8 +186,11 @@ async def _lines(process: asyncio.subprocess.Process) -> AsyncIterator[str]:
         line = raw.decode(errors="replace").strip()
         if loop.time() - window > _LINES_WINDOW_S:
             window, shown = loop.time(), 0
-        # Refused connections are logged where they are refused, with the gateway's name.
-        if ("[ERR]" in line or "[FTL]" in line) and "authentication error" not in line and shown < _LINES_SHOWN:
+        if (
+            ("[ERR]" in line or "[FTL]" in line)
+            and not any(known in line for known in _SAID_ELSEWHERE)
+            and shown < _LINES_SHOWN
+        ):
             shown += 1
             log.warning("broker_says", line=line.split("] ", 2)[-1][:500])
         yield line

@@ -17,6 +17,7 @@ from hub.api.values import Level
 from hub.gateways import repository
 from hub.gateways.model import Gateway
 from hub.gateways.registry import digest_of
+from hub.gateways.revoking import revoke
 from hub.gateways.schemas import GatewayCreated, GatewayDetail, GatewayIn, GatewayOut
 from hub.ingest import repository as ingest
 from hub.ingest.sequences import gaps
@@ -46,11 +47,12 @@ async def register_gateway(
     async def _register(session: AsyncSession, name: str, digest: str) -> None:
         known = await repository.find(session, name)
         if known is None:
-            session.add(Gateway(gateway=name, password_digest=digest, created_at=parts.clock.now()))
+            now = parts.clock.now()
+            session.add(Gateway(gateway=name, password_digest=digest, credentials_at=now, created_at=now))
         elif known.revoked_at is None:
             raise RefusedRequestError("gateways.exists", f"the gateway {name} is registered; revoke it first")
         else:
-            known.password_digest, known.created_at, known.revoked_at = digest, parts.clock.now(), None
+            known.password_digest, known.credentials_at, known.revoked_at = digest, parts.clock.now(), None
 
     return await creation.once(act, location=lambda made: f"/api/v1/gateways/{made.gateway}")
 
@@ -81,10 +83,7 @@ async def revoke_gateway(
     """End a gateway's right to connect; a live connection is cut within five seconds. What it reported stays."""
     async with parts.database.write() as session:
         row = await _found(session, gateway)
-        if row.revoked_at is None:
-            row.revoked_at = parts.clock.now()
-            row.online = False
-            await parts.stream.append(session, "gateway", {"gateway": gateway, "status": "revoked"})
+        await revoke(session, parts, row)
 
 
 async def _found(session: AsyncSession, gateway: str) -> Gateway:

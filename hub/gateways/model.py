@@ -11,7 +11,10 @@ from hub.storage.base import Base, Json
 
 
 class Gateway(Base):
-    """A box on site. `password_digest` is the SHA-256 of a 256-bit random password; `outbox` is as it last said.
+    """A box on site.
+
+    `password_digest` is the SHA-256 of a 256-bit random password, empty for a box that has a certificate instead;
+    `credentials_at` is when that last changed. `outbox` is as it last said.
 
     `state_at` is the gateway's time of its last state and `heard_at` the hub's; `clock_behind_s` is by how much the
     box's clock was behind the hub's then (negative: ahead), null while they agree within a minute.
@@ -21,6 +24,7 @@ class Gateway(Base):
 
     gateway: Mapped[str] = mapped_column(String(64), primary_key=True)
     password_digest: Mapped[str] = mapped_column(String(64))
+    credentials_at: Mapped[datetime]
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     epoch: Mapped[UUID | None]

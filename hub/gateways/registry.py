@@ -1,10 +1,11 @@
-"""Which gateways may connect and be heard: the table of gateways, kept at hand."""
+"""Which gateways may connect and be heard: the tables of gateways and of their certificates, kept at hand."""
 
 import hashlib
 import hmac
 from datetime import datetime, timedelta
 from typing import Final
 
+from hub.certificates import repository as certificates
 from hub.gateways import repository
 from hub.storage.database import Database
 from protocol import logs
@@ -27,12 +28,13 @@ def digest_of(password: str) -> str:
 
 
 class Registry:
-    """The registered gateways and the digests of their passwords, as of the last refresh."""
+    """The registered gateways, the digests of their passwords and their certificates, as of the last refresh."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._digests: dict[str, str] = {}
+        self._serials: dict[str, str] = {}
         self._seen_until: datetime | None = None
         self._to_cut: dict[str, int] = {}
 
@@ -48,13 +50,9 @@ class Registry:
         now = self._clock.now()
         async with self._database.read() as session:
             rows = await repository.credentials(session, self._seen_until)
+            issued = await certificates.changes(session, self._seen_until)
         self._seen_until = now - _OVERLAP
-        known = self._digests
-        lost = {name for name, digest in rows.items() if name in known and known[name] != digest}
-        known.update({name: digest for name, digest in rows.items() if digest is not None})
-        for name in rows:
-            if rows[name] is None:
-                known.pop(name, None)
+        lost = self._learn_gateways(rows) | self._learn_certificates(issued)
         for name in sorted(lost):
             log.info("gateway_expelled", gateway=name)
         self._to_cut |= dict.fromkeys(lost, _CUT_TWICE)
@@ -81,3 +79,40 @@ class Registry:
             return False
         self._digests[gateway] = found
         return True
+
+    async def admits_certificate(self, gateway: str, serial: str) -> bool:
+        """Tell whether the certificate of this serial number is one of the gateway's and counts.
+
+        It is looked up each time: a box connects rarely, and one that was superseded or revoked must not come in again
+        before the next refresh.
+        """
+        try:
+            async with self._database.read() as session:
+                found = await certificates.find(session, serial)
+                digest = (await repository.credentials(session, None, gateway)).get(gateway)
+        except StoreUnavailableError as error:
+            log.warning("connect_cannot_be_decided", gateway=gateway, reason=str(error))
+            return False
+        if found is None or found.gateway != gateway or found.ended_at is not None or digest is None:
+            return False
+        self._serials[serial] = gateway
+        self._digests[gateway] = digest
+        return True
+
+    def _learn_gateways(self, rows: dict[str, str | None]) -> set[str]:
+        known = self._digests
+        lost = {name for name, digest in rows.items() if name in known and known[name] != digest}
+        known.update({name: digest for name, digest in rows.items() if digest is not None})
+        for name, digest in rows.items():
+            if digest is None:
+                known.pop(name, None)
+        return lost
+
+    def _learn_certificates(self, changed: list[certificates.Standing]) -> set[str]:
+        lost = set()
+        for serial, gateway, stands in changed:
+            if stands:
+                self._serials[serial] = gateway
+            elif self._serials.pop(serial, None) is not None:
+                lost.add(gateway)
+        return lost

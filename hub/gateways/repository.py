@@ -13,10 +13,10 @@ from hub.gateways.model import Gateway
 async def credentials(
     session: AsyncSession, since: datetime | None, gateway: str | None = None
 ) -> dict[str, str | None]:
-    """Return the password digest of each gateway added or revoked since then; None stands for a revoked one."""
+    """Return the password digest of each gateway added, changed or revoked since then; None is for a revoked one."""
     wanted = select(Gateway.gateway, Gateway.password_digest, Gateway.revoked_at)
     if since is not None:
-        wanted = wanted.where(or_(Gateway.created_at >= since, Gateway.revoked_at >= since))
+        wanted = wanted.where(or_(Gateway.credentials_at >= since, Gateway.revoked_at >= since))
     if gateway is not None:
         wanted = wanted.where(Gateway.gateway == gateway)
     rows = await session.execute(wanted)

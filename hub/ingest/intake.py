@@ -8,9 +8,11 @@ from datetime import timedelta
 from typing import Final
 
 from hub import metrics
-from hub.broker.opening import Broker, open_broker
+from hub.broker.opening import Broker, Secure, open_broker
+from hub.certificates.serving import ServerCertificate
 from hub.commands.dispatching import Dispatcher
 from hub.config import HubConfig, IngestSection, Secrets
+from hub.device_models.live import LiveModels
 from hub.gateways.presence import Presence
 from hub.gateways.registry import Registry
 from hub.ingest import repository
@@ -131,8 +133,12 @@ async def open_intake(
     media: MediaStore,
     stream: Stream,
     consumers: Sequence[Consumer],
+    models: LiveModels,
+    server: ServerCertificate | None = None,
 ) -> AsyncIterator[Intake]:
     """Open the broker and what stands behind it. `consumers` run in this order in each group's transaction.
+
+    With `server` the embedded broker also listens by TLS, for gateways that have a certificate.
 
     Raises ConfigurationError or UplinkUnavailableError when the broker cannot be opened.
     """
@@ -140,7 +146,8 @@ async def open_intake(
     await registry.refresh()
     password = secrets.broker_password.get_secret_value()
     folder = config.data.absolute() / "broker"
-    async with open_broker(config.broker, password, folder, registry.admits, clock) as broker:
+    secure = _secure(config, server, registry) if server is not None else None
+    async with open_broker(config.broker, password, folder, registry.admits, clock, secure) as broker:
         dispatcher = Dispatcher(database, broker.link, clock)
         recorder = Recorder(database, stream, clock, consumers)
         ingest = Ingest(
@@ -151,6 +158,7 @@ async def open_intake(
             recorder=recorder,
             dispatcher=dispatcher,
             limit=DeviceLimit(database, config.ingest.devices_per_gateway),
+            models=models,
             clock=clock,
             bounds=bounds(config.ingest),
         )
@@ -165,6 +173,12 @@ async def open_intake(
             dispatcher=dispatcher,
             presence=Presence(stream),
         )
+
+
+def _secure(config: HubConfig, server: ServerCertificate, registry: Registry) -> Secure:
+    tls = config.tls
+    port = tls.broker_port(config.broker.mqtt_port)
+    return Secure(tls.host, port, tls.all_names[0], server, registry.admits_certificate)
 
 
 def bounds(settings: IngestSection) -> Bounds:

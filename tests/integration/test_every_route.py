@@ -18,8 +18,11 @@ OPEN = {
     ("GET", "/readyz"),
     ("GET", "/api/v1/openapi.json"),
     ("HEAD", "/api/v1/openapi.json"),
+    ("GET", "/gateway/v1/authority"),
+    ("POST", "/gateway/v1/enrol"),
 }
-"""Pages without data, logging in and out, whether the hub lives, and the description of the API."""
+"""Pages without data, logging in and out, whether the hub lives, and the description of the API; the hub's root
+certificate, and enrolment, for which a one-time code is needed."""
 
 FILES = {"/static"}
 
@@ -29,7 +32,15 @@ ANY_SCOPE = {("GET", "/api/v1/whoami")}
 GATEWAYS = "/gateway/v1/"
 """For boxes, which have no key: they show a certificate or a password."""
 
-_EXAMPLES = {"sha256": "0" * 64, "key_id": "0" * 12, "gateway": "g1", "device": "d1", "number": "1", "grid": "1"}
+_EXAMPLES = {
+    "sha256": "0" * 64,
+    "key_id": "0" * 12,
+    "gateway": "g1",
+    "device": "d1",
+    "number": "1",
+    "grid": "1",
+    "serial": "1",
+}
 _ID = "0190b0a0-0000-7000-8000-000000000000"
 
 

@@ -21,6 +21,7 @@ from hub.app import create_app
 from hub.commands import dispatching
 from hub.commands.model import IssuedCommand
 from hub.config import HubConfig
+from hub.device_models.live import LiveModels
 from hub.gateways.callers import Callers
 from hub.grids.live import LiveGrids
 from hub.ingest import repository
@@ -55,8 +56,15 @@ async def served(chain: Chain, folder: Path) -> AsyncIterator[Domain]:
         callers=Callers(chain.database, CLOCK),
         grids=LiveGrids(chain.database, CLOCK),
         readiness=Readiness(),
-        replayer=Replayer(chain.telemetry, chain.media, lambda: Recorder(chain.database, stream, CLOCK, ()), CLOCK),
+        replayer=Replayer(
+            chain.telemetry,
+            chain.media,
+            lambda: Recorder(chain.database, stream, CLOCK, ()),
+            CLOCK,
+            LiveModels(chain.database, CLOCK).conform,
+        ),
         broker_address=chain.address,
+        issuing=None,
         wake_commands=chain.intake.dispatcher.wake,
     )
     async with Api(create_app(parts), await new_key(parts, Scope.ADMIN)) as http:

@@ -12,7 +12,8 @@ from protocol.clock import ManualClock
 
 async def _register(database: Database, clock: ManualClock) -> Registry:
     async with database.write() as session:
-        session.add(Gateway(gateway="g1", password_digest=digest_of("secret"), created_at=clock.now()))
+        now = clock.now()
+        session.add(Gateway(gateway="g1", password_digest=digest_of("secret"), credentials_at=now, created_at=now))
     registry = Registry(database, clock)
     assert await registry.refresh() == frozenset()
     assert registry.knows("g1")

@@ -113,7 +113,7 @@ def everything() -> list[Delivery]:
 
 async def prepared(database: Database) -> None:
     async with database.write() as session:
-        session.add(Gateway(gateway="g1", password_digest="", created_at=NOW))
+        session.add(Gateway(gateway="g1", password_digest="", credentials_at=NOW, created_at=NOW))
         await session.flush()
         session.add(
             IssuedCommand(

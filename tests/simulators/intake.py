@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.config import HubConfig, Secrets
+from hub.device_models.live import LiveModels
 from hub.gateways.model import Gateway
 from hub.gateways.registry import digest_of
 from hub.ingest.contract import Consumer
@@ -35,7 +36,14 @@ class Chain:
     async def register(self, *names: str) -> None:
         async with self.database.write() as session:
             for name in names:
-                session.add(Gateway(gateway=name, password_digest=digest_of(PASSWORD), created_at=CLOCK.now()))
+                session.add(
+                    Gateway(
+                        gateway=name,
+                        password_digest=digest_of(PASSWORD),
+                        credentials_at=CLOCK.now(),
+                        created_at=CLOCK.now(),
+                    )
+                )
 
 
 CLOCK = SystemClock()
@@ -67,6 +75,7 @@ async def running_chain(
             media=media,
             stream=stream,
             consumers=consumers(database, stream) if callable(consumers) else consumers,
+            models=LiveModels(database, CLOCK),
         ) as intake:
             running = asyncio.create_task(intake.run())
             await intake.ready.wait()

@@ -225,7 +225,9 @@ async def supervised(database: Database, folder: Path, settings: AnomaliesSettin
         async with database.write() as session:
             session.add(Grid(id=GRID, name="Grid", geometry=_square(), valid_from=DAWN - timedelta(days=30)))
             session.add(Officer(id=officer, name="Chen", kind="assistant"))
-            session.add(Gateway(gateway=GATEWAY, password_digest="0" * 64, created_at=DAWN, online=True))
+            session.add(
+                Gateway(gateway=GATEWAY, password_digest="0" * 64, credentials_at=DAWN, created_at=DAWN, online=True)
+            )
             await session.flush()
             session.add(Subject(id=subject, name="Noodles", status_at=DAWN, created_at=DAWN, grid_id=GRID))
         yield Site(parts, clock, officer, subject, settings)

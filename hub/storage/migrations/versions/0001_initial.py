@@ -105,6 +105,15 @@ def upgrade() -> None:
     with op.batch_alter_table('dead_letter', schema=None) as batch_op:
         batch_op.create_index('ix_dead_letter_gateway_at', ['gateway', 'at'], unique=False)
 
+    op.create_table('device_model',
+    sa.Column('model', sa.String(length=64), nullable=False),
+    sa.Column('document', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=False),
+    sa.Column('origin', sa.String(length=8), nullable=False),
+    sa.Column('changed_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('changed_by', sa.String(length=200), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('model', name=op.f('pk_device_model'))
+    )
     op.create_table('event_message',
     sa.Column('number', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('gateway', sa.String(length=64), nullable=False),
@@ -559,8 +568,10 @@ def upgrade() -> None:
     sa.Column('latitude', sa.Double(), nullable=True),
     sa.Column('longitude', sa.Double(), nullable=True),
     sa.Column('expected_interval_s', sa.Double(), nullable=True),
+    sa.Column('model', sa.String(length=64), nullable=True),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.ForeignKeyConstraint(['gateway'], ['gateway.gateway'], name=op.f('fk_device_gateway_gateway')),
+    sa.ForeignKeyConstraint(['model'], ['device_model.model'], name=op.f('fk_device_model_device_model')),
     sa.ForeignKeyConstraint(['officer_id'], ['officer.id'], name=op.f('fk_device_officer_id_officer')),
     sa.ForeignKeyConstraint(['subject_id'], ['subject.id'], name=op.f('fk_device_subject_id_subject')),
     sa.PrimaryKeyConstraint('gateway', 'device', name=op.f('pk_device'))
@@ -949,6 +960,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_event_message_at')
 
     op.drop_table('event_message')
+    op.drop_table('device_model')
     with op.batch_alter_table('dead_letter', schema=None) as batch_op:
         batch_op.drop_index('ix_dead_letter_gateway_at')
 
