@@ -13,6 +13,7 @@ from hub.api.paging import Page, PagingHere
 from hub.api.preconditions import IfMatch, tag
 from hub.api.problems import problems
 from hub.api.values import Level
+from hub.device_models.model import DeviceModelRow
 from hub.devices import repository
 from hub.devices.model import Device
 from hub.devices.repository import DeviceKey
@@ -71,6 +72,8 @@ async def change_device(
             raise RefusedRequestError("devices.unknown_subject", f"no subject {change.subject}", status=422)
         if change.officer is not None and await session.get(Officer, change.officer) is None:
             raise RefusedRequestError("devices.unknown_officer", f"no officer {change.officer}", status=422)
+        if change.model is not None and await session.get(DeviceModelRow, change.model) is None:
+            raise RefusedRequestError("devices.unknown_model", f"no device model {change.model}", status=422)
         for name in change.model_fields_set:
             setattr(row, _COLUMNS.get(name, name), getattr(change, name))
         row.version += 1

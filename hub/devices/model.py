@@ -14,7 +14,8 @@ class Device(Base):
 
     `subject_id` is the business where it is installed, `officer_id` the officer who carries it; `latitude` and
     `longitude` (WGS-84) are its registered site, null for what moves. `expected_interval_s` is how often it should
-    speak: silence is measured against it.
+    speak: silence is measured against it. `model` is its type, where a
+    person chose one.
     """
 
     __tablename__ = "device"
@@ -32,4 +33,5 @@ class Device(Base):
     latitude: Mapped[float | None]
     longitude: Mapped[float | None]
     expected_interval_s: Mapped[float | None]
+    model: Mapped[str | None] = mapped_column(ForeignKey("device_model.model"))
     version: Mapped[int] = mapped_column(default=1)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hub.api.values import Level
 from hub.devices.model import Device
 
 
@@ -25,6 +26,7 @@ class DeviceOut(BaseModel):
     latitude: float | None
     longitude: float | None
     expected_interval_s: float | None
+    model: str | None = Field(description="Its type, where a person chose one")
 
     @classmethod
     def of(cls, row: Device) -> Self:
@@ -43,6 +45,7 @@ class DeviceOut(BaseModel):
             latitude=row.latitude,
             longitude=row.longitude,
             expected_interval_s=row.expected_interval_s,
+            model=row.model,
         )
 
 
@@ -58,6 +61,7 @@ class DeviceChange(BaseModel):
     expected_interval_s: Annotated[float, Field(gt=0, le=31_536_000)] | None = Field(
         default=None, description="How often it should speak"
     )
+    model: Level | None = Field(default=None, description="Its type; null leaves it to its name and driver")
 
     @model_validator(mode="after")
     def _a_site_has_both(self) -> Self:

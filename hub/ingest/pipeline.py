@@ -14,6 +14,7 @@ from uuid import UUID
 from hub import metrics
 from hub.broker.contract import BrokerLink
 from hub.commands.dispatching import Dispatcher
+from hub.device_models.live import LiveModels
 from hub.gateways.registry import Registry
 from hub.ingest.acknowledging import acknowledge
 from hub.ingest.backlog import Backlog, Bounds
@@ -49,6 +50,7 @@ class Ingest:
         recorder: Recorder,
         dispatcher: Dispatcher,
         limit: DeviceLimit,
+        models: LiveModels,
         clock: Clock,
         bounds: Bounds | None = None,
     ) -> None:
@@ -58,6 +60,7 @@ class Ingest:
         self._recorder = recorder
         self._dispatcher = dispatcher
         self._limit = limit
+        self._models = models
         self._clock = clock
         self._backlog = Backlog(bounds or Bounds())
         self._stored: asyncio.Queue[list[Delivery]] = asyncio.Queue(maxsize=1)
@@ -106,6 +109,7 @@ class Ingest:
                 self._dropped = 0
             metrics.INGEST_GROUP.observe(len(group))
             group = await self._waits[1].until_done(partial(self._limit.within, group))
+            group = await self._waits[1].until_done(partial(self._models.conform, group))
             parts = await self._waits[0].until_done(partial(isolated, group, self._store_some))
             await self._stored.put([each for part in parts for each in part])
 

@@ -1,6 +1,6 @@
 """Taking a dead letter once more, the whole way: after a fix, an update, or a change of the device catalogue."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -23,14 +23,23 @@ STORED = "stored"
 
 
 class Replayer:
-    """Replays dead letters. `recorder` makes a recorder of its own for each, beside the one that ingest works with."""
+    """Replays dead letters. `recorder` makes a recorder of its own for each, beside the one that ingest works with.
+
+    `conform` makes values what their device models say now.
+    """
 
     def __init__(
-        self, telemetry: TelemetryStore, media: MediaStore, recorder: Callable[[], Recorder], clock: Clock
+        self,
+        telemetry: TelemetryStore,
+        media: MediaStore,
+        recorder: Callable[[], Recorder],
+        clock: Clock,
+        conform: Callable[[Sequence[Delivery]], Awaitable[list[Delivery]]],
     ) -> None:
         self._store = partial(stored, telemetry, media)
         self._recorder = recorder
         self._clock = clock
+        self._conform = conform
 
     async def replay(self, letter: DeadLetter) -> str:
         """Take it again; return `stored`, or why it still cannot be used. Replaying it twice changes nothing.
@@ -64,7 +73,7 @@ class Replayer:
         (delivery,) = deliveries
         if not delivery.usable:
             return delivery.letters[0].reason
-        (delivery,) = await self._store(deliveries)
+        (delivery,) = await self._store(await self._conform(deliveries))
         if delivery.letters:
             return delivery.letters[0].reason
         recorded = await self._recorder().record([delivery])

@@ -2,13 +2,15 @@
 
 import { all } from "./api.js";
 import { element } from "./element.js";
-import { age, at, typeWords, words } from "./words.js";
+import { age, at, language, typeWords, words } from "./words.js";
 
 const ORDER = ["lost", "degraded", "stopped", "ok"];
 
 const body = document.getElementById("device-list");
 const empty = document.getElementById("no-devices");
 const count = document.getElementById("device-count");
+
+const number = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
 
 let devices = [];
 
@@ -19,9 +21,28 @@ function detailWords(detail) {
   return known === fault ? detail : known;
 }
 
+// Only what a device's model names is shown: with its label and unit.
+let readings = new Map();
+
 export async function load() {
-  devices = await all("/devices");
+  const [found, named] = await Promise.all([all("/devices"), all("/readings")]);
+  devices = found;
+  readings = new Map();
+  for (const each of named) {
+    const key = `${each.gateway}/${each.device}`;
+    readings.set(key, [...(readings.get(key) ?? []), readingWords(each)]);
+  }
   return devices;
+}
+
+function readingWords({ value, unit, label }) {
+  const shown = typeof value === "boolean" ? words(value ? "reading.yes" : "reading.no") : typeof value === "number" ? number.format(value) : value;
+  return `${label[language] ?? label.en} ${shown}${unit ? ` ${unit}` : ""}`;
+}
+
+function readingsOf(device) {
+  const said = readings.get(`${device.gateway}/${device.device}`);
+  return said ? element("small", { class: "readings" }, said.join(" · ")) : "";
 }
 
 export function draw(belongs) {
@@ -33,7 +54,7 @@ export function draw(belongs) {
       element(
         "tr",
         { "data-device": device.device },
-        element("th", { scope: "row", class: "name" }, device.device, element("small", { class: "muted" }, device.gateway)),
+        element("th", { scope: "row", class: "name" }, device.device, element("small", { class: "muted" }, device.gateway), readingsOf(device)),
         element("td", { class: "status" }, element("i", { class: `dot ${device.status}` }), words(`status.${device.status}`), device.detail ? element("small", {}, detailWords(device.detail)) : ""),
         element("td", {}, belongs(device)),
         element("td", { class: "seen", title: device.last_seen_at ? at(device.last_seen_at) : "" }, device.last_seen_at ? age(device.last_seen_at) : words("devices.never")),
