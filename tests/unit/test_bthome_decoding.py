@@ -23,20 +23,9 @@ def advertised(data: bytes, *, at: float = 0.0, service: str = sensor.SERVICE) -
     services = {service: data}
     device = BLEDevice(ADDRESS, "fridge", None)
     said = AdvertisementData("fridge", {}, services, [], None, -60, ())
+    cannot_connect = False
     return BluetoothServiceInfoBleak(
-        "fridge",
-        ADDRESS,
-        -60,
-        {},
-        services,
-        [],
-        "test",
-        device,
-        said,
-        False,
-        at,
-        None,
-        None,  # noqa: FBT003
+        "fridge", ADDRESS, -60, {}, services, [], "test", device, said, cannot_connect, at, None, None
     )
 
 

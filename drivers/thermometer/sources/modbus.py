@@ -93,6 +93,7 @@ class _Line:
         try:
             async with asyncio.timeout(_LINE_S):
                 is_connected = await self._client.connect()
+                _heed_cancellation()
         except (ModbusException, OSError, TimeoutError, ValueError) as error:
             raise DeviceUnreachableError(f"{self._place.host}: {error or 'no answer'}") from error
         if not is_connected:
@@ -120,13 +121,17 @@ class _Line:
         async with asyncio.timeout(_LINE_S):
             match register.table:
                 case "input":
-                    return await client.read_input_registers(register.address, count=_words(register), device_id=unit)
+                    answer = await client.read_input_registers(register.address, count=_words(register), device_id=unit)
                 case "holding":
-                    return await client.read_holding_registers(register.address, count=_words(register), device_id=unit)
+                    answer = await client.read_holding_registers(
+                        register.address, count=_words(register), device_id=unit
+                    )
                 case "coil":
-                    return await client.read_coils(register.address, count=1, device_id=unit)
+                    answer = await client.read_coils(register.address, count=1, device_id=unit)
                 case "discrete":
-                    return await client.read_discrete_inputs(register.address, count=1, device_id=unit)
+                    answer = await client.read_discrete_inputs(register.address, count=1, device_id=unit)
+            _heed_cancellation()
+        return answer
 
 
 class _Registers:
@@ -168,6 +173,12 @@ async def asked(options: ModbusTcp | ModbusRtu, clock: Clock) -> AsyncIterator[_
         if isinstance(options, ModbusRtu):
             line.set(_Settings(options.baud, options.parity, options.stop_bits))
         yield _Registers(line, options, clock)
+
+
+def _heed_cancellation() -> None:
+    """End here if we were told to: the library's `asyncio.wait_for` swallows, on Python 3.11, what comes with an answer."""
+    if (task := asyncio.current_task()) and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _words(register: Register) -> int:
