@@ -5,12 +5,14 @@ import os
 import ssl
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from edge import commands, shelf
 from edge.board import Board
+from edge.bundles import Bundles
 from edge.commands import Commands
 from edge.config import Config, Secret
 from edge.health import Health, disk_free
@@ -19,6 +21,7 @@ from edge.intake import Intake
 from edge.notify import Notifier
 from edge.outbox import Limits, Outbox, store_file
 from edge.recent_logs import RecentLogs
+from edge.remote_config import RemoteConfig
 from edge.standing import Line, Standing, keep_written
 from edge.store import Store
 from edge.supervisor import Supervisor
@@ -46,6 +49,7 @@ class Agent:
         clock: Clock,
         notifier: Notifier,
         *,
+        file: Path,
         recent: RecentLogs,
         ending: Callable[[], None],
     ) -> None:
@@ -55,16 +59,22 @@ class Agent:
         self._tls = tls
         self._clock = clock
         self._notifier = notifier
+        self._file = file
         self._recent = recent
         self._ending = ending
         self._stopped = asyncio.Event()
         self._agent = _version()
+        self._bundle = Bundles(config.data).read().running
 
     def stop(self) -> None:
         """Close the devices, keep what they still say, say offline, and return from `run`."""
         if not self._stopped.is_set():
             self._stopped.set()
             self._ending()
+
+    def _begin_anew(self) -> None:
+        self.restart_asked = True
+        self.stop()
 
     async def run(self) -> None:
         """Run until stopped. Raises StoreUnavailableError when the outbox cannot be opened, and any bug as it is."""
@@ -100,10 +110,11 @@ class Agent:
                 status: dict[str, Any] = msgspec.to_builtins(await state(online=True))
                 return status
 
+            remote = RemoteConfig(config, self._file, hub_clock, clock, keep=intake.keep, restart=self._begin_anew)
+
             async def restart(args: Mapping[str, Any]) -> dict[str, Any]:
                 if args["device"] is None:
-                    self.restart_asked = True
-                    self.stop()
+                    self._begin_anew()
                 else:
                     supervisor.restart(args["device"])
                 return {}
@@ -114,7 +125,12 @@ class Agent:
                 hub_clock,
                 obey=supervisor.obey,
                 queues=supervisor.queues,
-                orders={"restart": restart, "status": tell_status, "logs": self._recent.tell},
+                orders={
+                    "restart": restart,
+                    "status": tell_status,
+                    "logs": self._recent.tell,
+                    "configure": remote.configure,
+                },
                 keep=intake.keep,
             )
             uplink = Uplink(
@@ -136,6 +152,7 @@ class Agent:
                     parts.create_task(uplink.run(), name="uplink"),
                     parts.create_task(orders.run(), name="commands"),
                     parts.create_task(health.run(), name="health"),
+                    parts.create_task(remote.run(), name="configuration"),
                     parts.create_task(keep_written(config.data, tell_standing, to_box), name="standing"),
                     parts.create_task(self._notifier.feed_watchdog(outbox.status), name="watchdog"),
                 )
@@ -157,6 +174,7 @@ class Agent:
             online=online,
             at=self._clock.now(),
             agent=self._agent,
+            config=self._bundle,
             devices=board.statuses,
             outbox=status,
         )

@@ -109,19 +109,27 @@ class Bundles:
             log.critical("configuration_ledger_unreadable", reason=str(error))
             return Ledger()
 
-    def write(self, ledger: Ledger) -> None:
-        """Replace the ledger; on return it survives a power cut. Raises OSError."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        replace_file(self.folder / _LEDGER, msgspec.json.encode(ledger))
+    def write(self, ledger: Ledger) -> bool:
+        """Replace the ledger, so that it survives a power cut; tell whether there was room for it."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            replace_file(self.folder / _LEDGER, msgspec.json.encode(ledger))
+        except OSError as error:
+            log.critical("configuration_ledger_not_written", reason=str(error))
+            return False
+        return True
 
     def place(self, bundle: str) -> Path | None:
         """Return the folder of a bundle, None for the file that the box came with; raise ConfigurationError."""
         if not bundle:
             return None
-        folder = self.folder / _BUNDLES / bundle
-        if not _ID.fullmatch(bundle) or not (folder / BUNDLE_FILE).is_file():
+        if not self.has(bundle):
             raise ConfigurationError(f"the configuration {bundle} is not on this box")
-        return folder
+        return self.folder / _BUNDLES / bundle
+
+    def has(self, bundle: str) -> bool:
+        """Tell whether a bundle is here, complete."""
+        return _ID.fullmatch(bundle) is not None and (self.folder / _BUNDLES / bundle / BUNDLE_FILE).is_file()
 
     @contextmanager
     def adding(self, bundle: str) -> Iterator[Path]:
@@ -152,7 +160,7 @@ class Bundles:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def begun(self) -> Ledger:
-        """Count a beginning of the agent, and go back when a trial has had too many. Raises OSError."""
+        """Count a beginning of the agent, and go back when a trial has had too many."""
         ledger = self.read()
         if ledger.outcome != "trying":
             return ledger

@@ -10,6 +10,8 @@ OF_THE_BOX: Final = ("gateway", "hub", "configuration", "updates")
 """Sections that say who the box is and whom it obeys: never taken from the hub."""
 
 BUNDLE_FILE: Final = "config.toml"
+PROFILES: Final = "firmware_configs"
+"""What a bundle's folder holds: the configuration, and below a folder the profiles that it names."""
 
 
 def table(file: Path) -> dict[str, Any]:

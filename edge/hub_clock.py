@@ -1,5 +1,6 @@
 """What time the hub thinks it is: a box may have woken up without a clock battery."""
 
+import asyncio
 from collections import deque
 from datetime import datetime, timedelta
 
@@ -12,16 +13,18 @@ class HubClock:
     """The hub's wall time, estimated from the times in its acknowledgements.
 
     A message that travels makes the hub seem behind, never ahead, so the largest of the latest differences is the
-    nearest to the truth; it is short by the fastest way from the hub to the box.
+    nearest to the truth; it is short by the fastest way from the hub to the box. `heard` is set once it has spoken.
     """
 
     def __init__(self, clock: Clock) -> None:
+        self.heard = asyncio.Event()
         self._clock = clock
         self._heard: deque[timedelta] = deque(maxlen=_KEPT)
 
     def hear(self, hub_at: datetime) -> None:
         """Note the hub's time as it arrives."""
         self._heard.append(hub_at - self._clock.now())
+        self.heard.set()
 
     def forget(self) -> None:
         """Start anew, after this box's own clock was set."""

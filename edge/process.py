@@ -15,10 +15,12 @@ from typing import Final
 
 from edge import config as configuration
 from edge.agent import Agent
+from edge.beginning import begin
 from edge.config import Config, Secret
 from edge.link import tls_context
 from edge.notify import Notifier
 from edge.recent_logs import RecentLogs
+from edge.slots import Slots
 from edge.stopping import Deadline, told
 from protocol import logs
 from protocol.clock import SystemClock
@@ -28,6 +30,7 @@ EXIT_CONFIGURATION: Final = 2
 EXIT_STORE: Final = 3
 EXIT_HUNG: Final = 4
 STOPPED_WITHIN_S: Final = 15.0
+_OWN_ARGUMENTS: Final = 3  # python -m edge.process
 
 log = logs.get(__name__)
 
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     options = parser.parse_args(arguments)
     try:
-        config = configuration.load(options.config)
+        config = begin(options.config, counted=not options.check)
         secret = configuration.password(config.hub)
         tls = tls_context(config.hub, tls=config.broker[2])
     except ConfigurationError as error:
@@ -53,23 +56,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logs.configure(program="edge", level=options.log_level, also=recent)
     again = [sys.executable, "-m", "edge.process", *(arguments or sys.argv[1:])]
     try:
-        restart = asyncio.run(_run(config, secret, tls, recent, again))
+        restart = asyncio.run(_run(options.config, config, secret, tls, recent=recent, again=again))
     except StoreUnavailableError as error:
         log.critical("outbox_cannot_be_opened", reason=str(error))
         return EXIT_STORE
     if restart:
-        os.execv(sys.executable, again)  # noqa: S606 - this program again
+        _begin_anew(config, again)
     return 0
 
 
+def _begin_anew(config: Config, again: list[str]) -> None:
+    """End in favour of this program again, or of a new release of it that is to take over."""
+    slots = Slots.of(config.updates.slots)
+    if slots.read().trying:
+        slots.begin_anew(again[_OWN_ARGUMENTS:])
+    os.execv(sys.executable, again)  # noqa: S606 - this program again
+
+
 async def _run(
-    config: Config, secret: Secret, tls: ssl.SSLContext | None, recent: RecentLogs, again: list[str]
+    file: Path, config: Config, secret: Secret, tls: ssl.SSLContext | None, *, recent: RecentLogs, again: list[str]
 ) -> bool:
     def cut_off() -> None:
         # Only what is not on the disk could be lost here, and nobody was told that it is safe.
         log.critical("not_stopped_in_time", within_s=STOPPED_WITHIN_S)
         if agent.restart_asked:
-            os.execv(sys.executable, again)  # noqa: S606 - this program again
+            _begin_anew(config, again)
         os._exit(EXIT_HUNG)
 
     def stop() -> None:
@@ -77,7 +88,7 @@ async def _run(
         loop.call_soon_threadsafe(agent.stop)
 
     deadline = Deadline(STOPPED_WITHIN_S, cut_off)
-    agent = Agent(config, secret, tls, SystemClock(), Notifier(), recent=recent, ending=deadline.begin)
+    agent = Agent(config, secret, tls, SystemClock(), Notifier(), file=file, recent=recent, ending=deadline.begin)
     loop = asyncio.get_running_loop()
     with told(stop):
         await agent.run()
