@@ -12,7 +12,7 @@ from typing import Final
 from drivers.printer.fonts import is_ignorable
 
 NOT_FIRST: Final = frozenset(
-    "，。、；：？！）》」』】〕〗〉”’…—～·．％‰℃°′″㎡㎥￠!),.:;?]}%>/"
+    "，。、；：？！）》」』】〕〗〉”’～·．％‰℃°′″㎡㎥￠!),.:;?]}%>/"
     "︰︱︳﹐﹑﹒﹔﹕﹖﹗﹚﹜﹞～々〻ーぁぃぅぇぉっゃゅょゎ"
 )
 """What may not begin a line: closing punctuation, and units that belong to the number before them."""

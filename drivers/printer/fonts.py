@@ -114,6 +114,7 @@ class Fonts:
 def find_fonts(folder: Path | None = None) -> Fonts:
     """Look for Noto Sans CJK in `folder`, or else in the usual ones. Reads the disk.
 
+    What is returned holds the files mapped into memory, some 25 MB, until it is dropped: find them anew for each job.
     Raises ConfigurationError, which says what to install, when there is none.
     """
     folders = [folder] if folder else [each.expanduser() for each in FOLDERS]
@@ -142,7 +143,7 @@ def _opened(path: Path, em: int) -> ImageFont.FreeTypeFont:
     faces = range(5) if path.suffix == ".ttc" else range(1)
     try:
         for index in faces:
-            font = ImageFont.truetype(str(path), em, index=index, layout_engine=ImageFont.Layout.BASIC)
+            font = ImageFont.FreeTypeFont(str(path), em, index=index, layout_engine=ImageFont.Layout.BASIC)
             if len(faces) == 1 or (font.getname()[0] or "").endswith(" SC"):
                 return font
     except OSError as error:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Generator
 
 from drivers.printer.contract import Bitmap, Ticket
 
-Parser = Generator[int, bytes, None]
-"""Yields how many bytes it needs next, and is sent exactly those."""
+Parser = Generator[int | bytes, bytes, None]
+"""Yields how many bytes it needs next, or the byte up to which it needs all, and is sent exactly those."""
 
 
 class UnreadableError(Exception):
@@ -64,11 +64,18 @@ class Paper:
 
     def feed(self, data: bytes) -> None:
         self._buffer += data
-        while len(self._buffer) >= self._needed:
-            piece = bytes(self._buffer[: self._needed])
-            del self._buffer[: self._needed]
-            self.taken += len(piece)
+        while (size := self._available()) is not None:
+            piece = bytes(self._buffer[:size])
+            del self._buffer[:size]
+            self.taken += size
             self._needed = self._parser.send(piece)
+
+    def _available(self) -> int | None:
+        """Return the size of the piece that the parser waits for, None while it is not whole."""
+        if isinstance(self._needed, int):
+            return self._needed if len(self._buffer) >= self._needed else None
+        end = self._buffer.find(self._needed)
+        return end + 1 if end >= 0 else None
 
     def close(self) -> None:
         """Raise UnreadableError when the printer still waits for something."""
@@ -79,7 +86,9 @@ class Paper:
         """Know that the link broke, perhaps in the middle of a command."""
         self.interrupted = True
         if not self.resting and self.dialect in _FREED_BY:
-            missing = self._needed - len(self._buffer)
+            # An order of ZPL is heard anywhere; the others first fill up the picture that they wait for.
+            missing = self._needed - len(self._buffer) if isinstance(self._needed, int) else 0
+            missing = 0 if self.dialect == "zpl" else missing
             self._buffer.clear()
             self._parser = _stuck(self, missing, _FREED_BY[self.dialect])
             self._needed = next(self._parser)
@@ -172,17 +181,17 @@ def _escpos(paper: Paper) -> Parser:  # noqa: C901, PLR0912 - a branch for each 
             paper.nonsense(f"{command!r} is no command")
 
 
-def _line(so_far: bytes = b"") -> Generator[int, bytes, str]:
+def _line(so_far: bytes = b"") -> Generator[int | bytes, bytes, str]:
     """Read the rest of a line of plain ASCII; the line feed belongs to it."""
     line = bytearray(so_far)
     while not line.endswith(b"\r\n"):
         line += yield 1
-        if len(line) > 80 or (line[-1] < 0x20 and line[-1:] not in {b"\r", b"\n"}) or line[-1] > 0x7E:
+        if len(line) > 80 or (line[-1] < 0x20 and line[-1] not in b"\r\n") or line[-1] > 0x7E:
             raise UnreadableError(f"{bytes(line)!r} is no line")
     return line[:-2].decode("ascii")
 
 
-def _word(end: bytes, longest: int = 12) -> Generator[int, bytes, str]:
+def _word(end: bytes, longest: int = 12) -> Generator[int | bytes, bytes, str]:
     """Read up to a character that ends a word, which is not part of it."""
     word = bytearray()
     while (character := (yield 1)) != end:
@@ -192,7 +201,7 @@ def _word(end: bytes, longest: int = 12) -> Generator[int, bytes, str]:
     return word.decode("ascii")
 
 
-def _numbers(end: bytes, count: int, last: bytes) -> Generator[int, bytes, list[int]]:
+def _numbers(end: bytes, count: int, last: bytes) -> Generator[int | bytes, bytes, list[int]]:
     """Read so many decimal numbers, each ended by `end`, the last by `last`."""
     numbers = []
     for number in range(count):
@@ -326,11 +335,8 @@ def _zpl(paper: Paper) -> Parser:
         paper.require((yield 10) == b"FO0,0^GFA,", "no graphic field")
         total, again, stride = yield from _numbers(b",", 3, b",")
         paper.require(total == again and stride * 8 == paper.width and total <= stride * height, "a wrong field")
-        data = bytearray()
-        while (character := (yield 1)) != b"^":
-            data += character
-            paper.require(len(data) <= 2 * total and 0x20 < character[0] < 0x7F, "no digit")
-        dots = _unshortened(data.decode("ascii"), stride, paper)
+        data = (yield b"^")[:-1]
+        dots = _unshortened(data.decode("latin-1"), stride, paper)
         paper.require(len(dots) == total, f"{len(dots)} bytes of dots for {total}")
         paper.require((yield 9) == b"FS^PQ1^XZ", "an unknown ending")
         paper.burn(dots)
