@@ -176,7 +176,7 @@ async def asked(options: ModbusTcp | ModbusRtu, clock: Clock) -> AsyncIterator[_
 
 
 def _heed_cancellation() -> None:
-    """End here if we were told to: on Python 3.11 the library's `asyncio.wait_for` swallows what comes with an answer."""
+    """End here if we were told to: on Python 3.11 the library's `asyncio.wait_for` may swallow it with an answer."""
     if (task := asyncio.current_task()) and task.cancelling():
         raise asyncio.CancelledError
 
