@@ -7,9 +7,13 @@ from typing import Annotated
 
 import typer
 
+from diwang.doctor_commands import doctor, support
 from protocol.errors import DiwangError
 
 app = typer.Typer(no_args_is_help=True, help="The edge agent: devices on one side, the hub on the other.")
+
+app.command()(doctor)
+app.command()(support)
 
 
 @app.command()
