@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from diwang import edge_commands, hub_commands
+from diwang import edge_commands, hub_commands, verify_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 app.add_typer(edge_commands.app, name="edge")
 app.add_typer(hub_commands.app, name="hub")
+app.command("verify")(verify_command.verify)
 
 
 @app.command()

@@ -569,12 +569,14 @@ def upgrade() -> None:
     sa.Column('longitude', sa.Double(), nullable=True),
     sa.Column('expected_interval_s', sa.Double(), nullable=True),
     sa.Column('model', sa.String(length=64), nullable=True),
+    sa.Column('gb28181_id', sa.String(length=20), nullable=True),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.ForeignKeyConstraint(['gateway'], ['gateway.gateway'], name=op.f('fk_device_gateway_gateway')),
     sa.ForeignKeyConstraint(['model'], ['device_model.model'], name=op.f('fk_device_model_device_model')),
     sa.ForeignKeyConstraint(['officer_id'], ['officer.id'], name=op.f('fk_device_officer_id_officer')),
     sa.ForeignKeyConstraint(['subject_id'], ['subject.id'], name=op.f('fk_device_subject_id_subject')),
-    sa.PrimaryKeyConstraint('gateway', 'device', name=op.f('pk_device'))
+    sa.PrimaryKeyConstraint('gateway', 'device', name=op.f('pk_device')),
+    sa.UniqueConstraint('gb28181_id', name=op.f('uq_device_gb28181_id'))
     )
     with op.batch_alter_table('device', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_device_officer_id'), ['officer_id'], unique=False)

@@ -1,0 +1,1 @@
+"""Footage: what recorders took, kept as evidence: unchanged, accounted for, seen only for a reason."""
