@@ -9,6 +9,20 @@ import msgspec
 
 import protocol
 from protocol import topics
+from protocol.documents import (
+    Check,
+    Checklist,
+    Column,
+    Document,
+    Paragraph,
+    PrintOrder,
+    Qr,
+    Rule,
+    Signature,
+    Spacer,
+    Table,
+    Title,
+)
 from protocol.messages import (
     MAX_MESSAGE_BYTES,
     MAX_RECORDS,
@@ -41,7 +55,11 @@ MESSAGES: dict[type[msgspec.Struct], str | None] = {
     Refusal: None,
     Command: "command",
     Reply: "reply",
+    PrintOrder: None,
+    Document: "document",
+    **dict.fromkeys((Title, Paragraph, Table, Column, Checklist, Check, Qr, Signature, Rule, Spacer)),
 }
+BLOCKS = (Title, Paragraph, Table, Checklist, Qr, Signature, Rule, Spacer)
 MEANINGS = {
     "device": "name of the device on its gateway, a topic level",
     "at": "when it happened, by the device's clock",
@@ -93,8 +111,34 @@ MEANINGS = {
     "bytes_free": "free bytes on the box",
     "dropped": "telemetry records dropped for room since enrolment",
     "quarantined": "batches that the hub refused",
+    "document": "what to print",
+    "copies": "how often",
+    "language": "language of the words that the printer's driver adds, such as those of verdicts",
+    "log": "id of the supervision log; a QR code of the document must contain it",
+    "blocks": "what stands on the paper, from top to bottom",
+    "text": "what is written",
+    "align": "left, centre or right",
+    "size": "small, normal or large",
+    "bold": "whether the letters are heavy",
+    "columns": "the columns, from left to right",
+    "rows": "the cells of each row, one for each column",
+    "heading": "what stands above the column",
+    "share": "part of the width; 0 is as wide as its text",
+    "items": "the items, in their order",
+    "number": "the item's number on its checklist",
+    "item": "what was looked at",
+    "verdict": "conform, not_conform or not_applicable",
+    "article": "the article that it rests on",
+    "note": "what else there is to say",
+    "key": "whether the item is a key item",
+    "caption": "what stands below it",
+    "label": "who signs",
+    "image": "the signature: PNG of 1-bit grey, at most 1200 x 600 dots, in base64; null leaves room for a pen",
+    "dashed": "whether the line is broken",
+    "millimetres": "height of the white",
 }
 OWN_MEANINGS: dict[tuple[type[msgspec.Struct], str], str] = {
+    **{(block, "kind"): "the tag of the block" for block in BLOCKS},
     (Batch, "id"): "UUID, version 7",
     (Event, "id"): "UUID, shared by the messages of one happening",
     (Command, "id"): "UUID",
@@ -103,6 +147,8 @@ OWN_MEANINGS: dict[tuple[type[msgspec.Struct], str], str] = {
     (State, "at"): "when it was said, by the gateway's clock",
     (Reply, "at"): "when it was done, by the gateway's clock",
     (OutboxStatus, "records"): "how many records wait",
+    (Title, "level"): "1 for the document, 2 for a section",
+    (Document, "type"): "record, notice, certificate or other",
     (Command, "device"): "whom it is for; null is the gateway itself",
 }
 

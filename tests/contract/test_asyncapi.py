@@ -13,7 +13,14 @@ import protocol
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs/asyncapi.json").read_text(encoding="utf-8"))
-NAMES = {"state": "State", "batch": "Batch", "ack": "Ack", "command": "Command", "reply": "Reply"}
+NAMES = {
+    "state": "State",
+    "batch": "Batch",
+    "ack": "Ack",
+    "command": "Command",
+    "reply": "Reply",
+    "document": "Document",
+}
 EXAMPLES = sorted((Path(protocol.__file__).parent / "schemas" / "v1").glob("*.json"))
 OF_THIS_VERSION = [path for path in EXAMPLES if "later-version" not in path.stem]
 

@@ -11,6 +11,7 @@ import pytest
 
 import protocol
 from protocol import codec
+from protocol.documents import Checklist, Signature, Verdict, decode_document
 from protocol.messages import Event, Position, Reading, Receipt
 
 RELEASED = sorted((Path(protocol.__file__).parent / "schemas").glob("v*/*.json"))
@@ -21,6 +22,7 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "ack": codec.decode_ack,
     "command": codec.decode_command,
     "reply": codec.decode_reply,
+    "document": decode_document,
 }
 
 
@@ -55,6 +57,28 @@ def test_a_whole_batch_means_what_it_says() -> None:
     assert receipt.job == "log-2026-00017"
     assert not decoded.refused
     assert not decoded.extras
+
+
+def test_a_document_means_what_it_says() -> None:
+    document = decode_document(example("document"))
+    assert (document.type, document.language, document.log) == ("record", "zh", "log-2026-00017")
+    kinds = [json.loads(msgspec.json.encode(block))["kind"] for block in document.blocks]
+    assert kinds == [
+        "title",
+        "table",
+        "title",
+        "checklist",
+        "paragraph",
+        "spacer",
+        "signature",
+        "signature",
+        "line",
+        "qr",
+    ]
+    checklist = next(block for block in document.blocks if isinstance(block, Checklist))
+    assert [item.verdict for item in checklist.items] == list(Verdict)
+    assert checklist.items[1].key
+    assert [block.image is None for block in document.blocks if isinstance(block, Signature)] == [True, False]
 
 
 def test_another_offset_is_the_same_instant() -> None:

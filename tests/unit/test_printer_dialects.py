@@ -3,6 +3,7 @@
 import random
 from functools import cache
 
+import msgspec
 import pytest
 import zxingcpp
 from hypothesis import given, settings
@@ -12,34 +13,27 @@ from PIL import Image
 from drivers.printer.contract import Bitmap, Condition, Dialect, PrinterStatus, Query, Ticket
 from drivers.printer.dialects import dialect_of
 from drivers.printer.layout import lay_out
-from firmware_configs.printers import PRINTERS, Printer
+from firmware_configs.printers import PRINTERS, Answer, Printer
 from protocol.errors import UndecodableMessageError
 from tests.simulators import tickets
 from tests.simulators.paper import Paper, UnreadableError, as_printed
 
-ALL = ("status", "completion", "announcements")
+ANSWERS: tuple[Answer, ...] = ("status", "completion", "announcements")
+
+
+def speaking(dialect: str, width: int, **others: object) -> Printer:
+    """Return a printer that can be asked everything that its language has."""
+    answers = ANSWERS if dialect == "escpos" else ANSWERS[:2]
+    told = {"maker": "x", "model": "x", "summary": "x", "sources": ["x"], "paper_mm": 112, "tcp_port": 9100}
+    return msgspec.convert({**told, "dialect": dialect, "width": width, "answers": answers, **others}, Printer)
+
+
 LANGUAGES = {
-    "escpos": Printer(
-        maker="x", model="x", summary="x", sources=("x",), dialect="escpos", paper_mm=58, width=384, tcp_port=9100,
-        answers=ALL,
-    ),
-    "escpos-80-cutter": Printer(
-        maker="x", model="x", summary="x", sources=("x",), dialect="escpos", paper_mm=80, width=576, tcp_port=9100,
-        cutter=True, answers=ALL,
-    ),
-    "escpos-300": Printer(
-        maker="x", model="x", summary="x", sources=("x",), dialect="escpos", paper_mm=58, width=576, dpi=300,
-        tcp_port=9100, answers=ALL,
-    ),
-    **{
-        f"{dialect}-{width}": Printer(
-            maker="x", model="x", summary="x", sources=("x",), dialect=dialect, paper_mm=112, width=width,
-            tcp_port=9100, answers=ALL[:2],
-        )
-        for dialect in ("tspl", "cpcl", "zpl")
-        for width in (384, 576)
-    },
-}  # fmt: skip
+    "escpos": speaking("escpos", 384),
+    "escpos-80-cutter": speaking("escpos", 576, cutter=True),
+    "escpos-300": speaking("escpos", 576, dpi=300),
+    **{f"{dialect}-{width}": speaking(dialect, width) for dialect in ("tspl", "cpcl", "zpl") for width in (384, 576)},
+}
 ONE_EACH = ("escpos", "tspl-384", "cpcl-384", "zpl-384")
 
 
