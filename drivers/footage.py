@@ -12,7 +12,6 @@ Whatever is cut off at any moment, a clip is either whole, with its note, or not
 
 import os
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
@@ -38,7 +37,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
 
     `sm3` is its hash by GB/T 32905-2016. `began_at` and `ended_at` are corrected times, where they are known. `event`
     is the id of the event that tells of it, `facts` that event's data, `told` whether the box has it. `marks` are how
-    the driver knows the file again without reading it whole. `gone_at` is when the bytes were deleted here.
+    the driver knows the file again without reading it whole.
     """
 
     sha256: Sha256
@@ -53,20 +52,20 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, Any] = {}
     marks: tuple[str, ...] = ()
     told: bool = False
-    gone_at: Timestamp | None = None
 
 
 class Carriage(msgspec.Struct, frozen=True, kw_only=True):
     """How far a clip's way to the hub has come.
 
     `url` is its upload at the hub. `confirmed_at` is when the hub said that it has these very bytes, `keep_until` how
-    long the box keeps its own after that. `refused` is why the hub will never take them.
+    long the box keeps its own after that. `refused` is why the hub does not take them, as of `refused_at`.
     """
 
     url: str = ""
     confirmed_at: Timestamp | None = None
     keep_until: Timestamp | None = None
     refused: str = ""
+    refused_at: Timestamp | None = None
 
 
 NoteT = TypeVar("NoteT", Clip, Carriage)
@@ -85,13 +84,13 @@ class Footage:
         incoming = self.folder / _INCOMING
         incoming.mkdir(parents=True, exist_ok=True)
         for clip in clips(self.folder):
-            if clip.gone_at is None and not self.path(clip.sha256).exists():
-                part = self.part(clip.event)
-                if not part.exists():
-                    log.error("clip_is_missing", device=clip.device, sha256=clip.sha256)
-                    continue
+            part = self.part(clip.event)
+            if part.exists():
                 part.replace(self.path(clip.sha256))
-            self._know(clip)
+            if self.has(clip.sha256) or carriage(self.folder, clip.sha256).confirmed_at is not None:
+                self._know(clip)
+            else:
+                log.error("clip_is_missing", device=clip.device, sha256=clip.sha256)
         for leftover in incoming.iterdir():
             leftover.unlink()
         self._forget_the_oldest()
@@ -103,6 +102,10 @@ class Footage:
     def path(self, sha256: str) -> Path:
         """Return where the bytes of a clip lie."""
         return self.folder / sha256
+
+    def has(self, sha256: str) -> bool:
+        """Tell whether the bytes of a clip lie here."""
+        return self.path(sha256).exists()
 
     def keep(self, clip: Clip) -> None:
         """Keep the part of this clip's event, whose bytes are on the disk, together with its note."""
@@ -126,19 +129,16 @@ class Footage:
         _write(self.folder / (clip.sha256 + _NOTE), clip)
         self._know(clip)
 
-    def delete(self, sha256: str, at: datetime) -> int:
-        """Delete a clip's bytes and keep its note; return how many bytes that freed."""
-        clip = self.clips[sha256]
-        self.note(msgspec.structs.replace(clip, gone_at=at))
-        self.path(sha256).unlink(missing_ok=True)
-        return clip.bytes
+    def delete(self, sha256: str) -> int:
+        """Delete a clip's bytes and keep its note; return how many bytes that freed. For the hub's copies only."""
+        return discard(self.folder, self.clips[sha256])
 
     def _know(self, clip: Clip) -> None:
         self.clips[clip.sha256] = clip
         self._marks.update(dict.fromkeys(clip.marks, clip.sha256))
 
     def _forget_the_oldest(self) -> None:
-        gone = sorted((clip for clip in self.clips.values() if clip.gone_at and clip.told), key=lambda c: c.kept_at)
+        gone = [clip for clip in self.clips.values() if clip.told and not self.has(clip.sha256)]
         for clip in gone[: max(0, len(self.clips) - _REMEMBERED)]:
             del self.clips[clip.sha256]
             for mark in clip.marks:
@@ -161,6 +161,14 @@ def carriage(folder: Path, sha256: str) -> Carriage:
 def note_carriage(folder: Path, sha256: str, state: Carriage) -> None:
     """Write down how far a clip's way has come; on return that survives a power cut."""
     _write(folder / (sha256 + _CARRIAGE), state)
+
+
+def discard(folder: Path, clip: Clip) -> int:
+    """Delete a clip's bytes; return how many that freed. Without the hub's confirmation nothing is deleted."""
+    if carriage(folder, clip.sha256).confirmed_at is None or not (folder / clip.sha256).exists():
+        return 0
+    (folder / clip.sha256).unlink()
+    return clip.bytes
 
 
 def _read(file: Path, kind: type[NoteT]) -> NoteT | None:

@@ -26,6 +26,7 @@ from edge.standing import Line, Standing, keep_written
 from edge.store import Store
 from edge.supervisor import Supervisor
 from edge.uplink import Uplink
+from edge.uploads import Uploads
 from protocol import logs
 from protocol.clock import Clock
 from protocol.messages import State
@@ -146,12 +147,15 @@ class Agent:
                 line=line,
             )
             health = Health(config, outbox, intake, hub_clock, clock)
+            uploads = Uploads(config, self._secret, outbox, clock, say=intake.put)
+            intake.listeners.append(uploads.hear)
             async with asyncio.TaskGroup() as parts:
                 inner = (
                     parts.create_task(intake.run(), name="intake"),
                     parts.create_task(uplink.run(), name="uplink"),
                     parts.create_task(orders.run(), name="commands"),
                     parts.create_task(health.run(), name="health"),
+                    parts.create_task(uploads.run(), name="uploads"),
                     parts.create_task(remote.run(), name="configuration"),
                     parts.create_task(keep_written(config.data, tell_standing, to_box), name="standing"),
                     parts.create_task(self._notifier.feed_watchdog(outbox.status), name="watchdog"),

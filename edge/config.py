@@ -16,6 +16,7 @@ from edge import config_file
 from edge.remote_settings import Configuration, Updates
 from edge.section import Section
 from edge.thinning import Thinning
+from edge.upload_settings import Uploads
 from protocol.errors import ConfigurationError
 from protocol.messages import Level
 from protocol.topics import LEVEL_PATTERN, is_level
@@ -121,6 +122,7 @@ class Config(Struct, frozen=True, kw_only=True):
     uplink: Uplink
     positions: Positions
     health: Health
+    uploads: Uploads = Uploads()
     devices: dict[str, Device]
 
     @property
@@ -177,6 +179,7 @@ def _checked(file: Path, table: dict[str, Any]) -> Config:
         "uplink": Uplink,
         "positions": Positions,
         "health": Health,
+        "uploads": Uploads,
     }
     mistakes.extend(
         f"{key}: no such section; known: {', '.join(kinds)}, devices" for key in table.keys() - {*kinds, "devices"}

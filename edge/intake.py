@@ -34,6 +34,8 @@ class Intake:
         self._waiting: deque[_Handed] = deque()
         self._room = asyncio.Semaphore(_WAITING_AT_MOST)
         self._handed = asyncio.Event()
+        self.listeners: list[Callable[[Report], None]] = []
+        """Those who hear of each report once it is on the disk. They must not block."""
 
     async def put(self, report: Report, stored: Callable[[], None] | None = None) -> None:
         """Hand in a report, waiting for room; `stored` is called once it is on the disk."""
@@ -64,6 +66,9 @@ class Intake:
                 self._room.release()
                 if each.stored is not None:
                     each.stored()
+                if each.report is not None:
+                    for hear in self.listeners:
+                        hear(each.report)
 
     async def _hand_in(self, handed: _Handed) -> None:
         await self._room.acquire()

@@ -76,6 +76,8 @@ class Outbox:
 
     def __init__(self, store: Store, gateway: str, limits: Limits, clock: Clock) -> None:
         self.epoch = UUID(int=0)
+        self.taken_bytes = 0
+        """Bytes of everything that was handed in since the agent began, pictures included."""
         self._store = store
         self._gateway = gateway
         self._limits = limits
@@ -142,6 +144,10 @@ class Outbox:
         """Return how much waits, since when, and what had to be dropped."""
         return await self._store.read(self._status)
 
+    async def alarms(self, *, waiting: bool) -> None:
+        """Return once events or receipts wait here, or once none does any more."""
+        await self._store.await_result(lambda connection: shelf.holds_alarms(connection) is waiting or None)
+
     async def bytes_used(self) -> int:
         """Return the bytes of everything that waits."""
         ledger = await self._store.read(shelf.begin)
@@ -160,6 +166,7 @@ class Outbox:
                 )
                 quarantine.put_aside(connection, "", "record", item.flaw, item.payload)
         need = sum(item.cost for item in fitting)
+        self.taken_bytes += need
         if ledger.bytes + need > self._limits.max_bytes:
             fitting = self._make_room(connection, ledger, fitting, need)
         shelf.add(connection, ledger, fitting)

@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS ledger (
     age_ms INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS record (
     id INTEGER PRIMARY KEY, telemetry INTEGER NOT NULL, age_ms INTEGER NOT NULL, payload BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS precious ON record (id) WHERE telemetry = 0;
 CREATE TABLE IF NOT EXISTS span (first INTEGER PRIMARY KEY, until INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, first INTEGER NOT NULL, last INTEGER NOT NULL,
@@ -244,6 +245,11 @@ def images_left(connection: apsw.Connection) -> list[str]:
         "SELECT DISTINCT sha256 FROM named WHERE NOT EXISTS (SELECT 1 FROM record WHERE id = named.record)"
     )
     return [digest for (digest,) in found]
+
+
+def holds_alarms(connection: apsw.Connection) -> bool:
+    """Whether anything waits that is no telemetry."""
+    return connection.execute("SELECT 1 FROM record WHERE telemetry = 0 LIMIT 1").fetchone() is not None
 
 
 def image(connection: apsw.Connection, digest: str) -> bytes | None:

@@ -139,7 +139,7 @@ class BodyRecorder:
         return Health(DeviceState.OK, f"all taken, may be removed: {', '.join(done)}" if done else "nothing is docked")
 
     def _status(self) -> dict[str, Any]:
-        clips = [clip for clip in tuple(self._dock.footage.clips.values()) if clip.gone_at is None]
+        clips = [clip for clip in tuple(self._dock.footage.clips.values()) if self._dock.footage.has(clip.sha256)]
         confirmed = [clip for clip in clips if carriage(self._dock.footage.folder, clip.sha256).confirmed_at]
         return {
             "docked": [
@@ -159,9 +159,7 @@ class BodyRecorder:
             raise DeviceRefusedError("there is no such clip here")
         if carriage(self._dock.footage.folder, clip.sha256).confirmed_at is None:
             raise DeviceRefusedError("the hub has not confirmed this clip: the only copy is not deleted")
-        if clip.gone_at is not None:
-            return {"bytes": 0}
-        freed = self._dock.footage.delete(clip.sha256, self._dock.clock.now())
+        freed = self._dock.footage.delete(clip.sha256)
         log.info("clip_released", device=self.device, sha256=clip.sha256)
         return {"bytes": freed}
 
