@@ -48,10 +48,10 @@ class Band:
 class Ticket:
     """A picture as one printer takes it: `preamble`, the bands in their order, `ending`.
 
-    With `resumable` every band is a whole command: the printer burns it as it comes, may be asked for its status
-    before the next, and `preamble`, the bands from any one on and `ending` are a ticket as well. Without it the bands
-    are pieces of one command: nothing may be said between them (it would become part of the picture), and the page is
-    burnt when the printer has `ending`. One that broke off has burnt nothing and is sent again whole.
+    Every band is whole commands. With `resumable` the printer burns it as it comes, may be asked for its status before
+    the next, and `preamble`, the bands from any one on and `ending` are a ticket as well. Without it the bands fill a
+    page, which is burnt when the printer has `ending`: nothing else may be said before that, and one that broke off has
+    burnt nothing and is sent again whole.
 
     `height` counts the rows of the picture, `feed_rows` the white ones that `ending` adds to bring it past the tear
     bar.

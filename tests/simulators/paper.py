@@ -107,8 +107,14 @@ class Paper:
     def recovered(self) -> None:
         self.interrupted = False
 
-    def burn(self, rows: bytes) -> None:
+    def burn(self, rows: bytes | bytearray) -> None:
         self._rows += rows
+
+    def paint(self, page: bytearray, y: int, rows: int, height: int, dots: bytes) -> None:
+        """Put rows on a page below those that are there."""
+        stride = self.width // 8
+        self.require(rows and len(page) <= y * stride and y + rows <= height, f"{rows} rows at {y} of {height}")
+        page.extend(bytes(y * stride - len(page)) + dots)
 
     def feed_rows(self, rows: int) -> None:
         self._rows += bytes(self.width // 8 * rows)
@@ -235,15 +241,14 @@ def _tspl(paper: Paper) -> Parser:
         for expected in ("GAP 0 mm,0 mm", "DIRECTION 0", "REFERENCE 0,0", "CLS"):
             line = yield from _line()
             paper.require(line == expected, f"{line!r} for {expected!r}")
-        paper.require((yield 7) == b"BITMAP ", "no bitmap")
-        x, y, stride, rows, mode = yield from _numbers(b",", 5, b",")
-        paper.require((x, y, mode, stride * 8) == (0, 0, 0, paper.width) and 0 < rows <= height, "a wrong bitmap")
-        dots = bytes(0xFF - byte for byte in (yield stride * rows))
-        paper.require((yield 2) == b"\r\n", "bytes after the bitmap")
-        line = yield from _line()
-        paper.require(line == "PRINT 1,1", f"{line!r} for 'PRINT 1,1'")
-        paper.burn(dots)
-        paper.feed_rows(height - rows)
+        page = bytearray()
+        while (word := (yield 7)) == b"BITMAP ":
+            x, y, stride, rows, mode = yield from _numbers(b",", 5, b",")
+            paper.require((x, mode, stride * 8) == (0, 0, paper.width), "a wrong bitmap")
+            paper.paint(page, y, rows, height, bytes(0xFF - byte for byte in (yield stride * rows)))
+            paper.require((yield 2) == b"\r\n", "bytes after the bitmap")
+        paper.require(page and word + (yield 4) == b"PRINT 1,1\r\n", f"{word!r} for a bitmap or its printing")
+        paper.burn(page.ljust(height * paper.width // 8, b"\0"))
 
 
 def _cpcl(paper: Paper) -> Parser:
@@ -269,15 +274,14 @@ def _cpcl(paper: Paper) -> Parser:
         for expected in (f"PAGE-WIDTH {paper.width}", "JOURNAL"):
             line = yield from _line()
             paper.require(line == expected, f"{line!r} for {expected!r}")
-        paper.require((yield 3) == b"CG ", "no picture")
-        stride, rows, x, y = yield from _numbers(b" ", 4, b" ")
-        paper.require((x, y, stride * 8) == (0, 0, paper.width) and 0 < rows <= height, "a wrong picture")
-        dots = yield stride * rows
-        paper.require((yield 2) == b"\r\n", "bytes after the picture")
-        line = yield from _line()
-        paper.require(line == "PRINT", f"{line!r} for 'PRINT'")
-        paper.burn(dots)
-        paper.feed_rows(height - rows)
+        dots = bytearray()
+        while (word := (yield 3)) == b"CG ":
+            stride, rows, x, y = yield from _numbers(b" ", 4, b" ")
+            paper.require((x, stride * 8) == (0, paper.width), "a wrong picture")
+            paper.paint(dots, y, rows, height, (yield stride * rows))
+            paper.require((yield 2) == b"\r\n", "bytes after the picture")
+        paper.require(dots and word + (yield 4) == b"PRINT\r\n", f"{word!r} for a picture or its printing")
+        paper.burn(dots.ljust(height * paper.width // 8, b"\0"))
 
 
 _ONES = "GHIJKLMNOPQRSTUVWXY"
@@ -332,15 +336,19 @@ def _zpl(paper: Paper) -> Parser:
         paper.require((yield 2) == b"LL" and width == paper.width, "another width")
         (height,) = yield from _numbers(b"^", 1, b"^")
         paper.require(height <= 32_000, "a page too long")
-        paper.require((yield 10) == b"FO0,0^GFA,", "no graphic field")
-        total, again, stride = yield from _numbers(b",", 3, b",")
-        paper.require(total == again and stride * 8 == paper.width and total <= stride * height, "a wrong field")
-        data = (yield b"^")[:-1]
-        dots = _unshortened(data.decode("latin-1"), stride, paper)
-        paper.require(len(dots) == total, f"{len(dots)} bytes of dots for {total}")
-        paper.require((yield 9) == b"FS^PQ1^XZ", "an unknown ending")
-        paper.burn(dots)
-        paper.feed_rows(height - total // stride)
+        page = bytearray()
+        while (word := (yield 5))[:4] == b"FO0,":
+            tail = yield b"^"
+            paper.require(re.fullmatch(rb"[0-9]{0,5}\^", tail), "a wrong place")
+            paper.require((yield 4) == b"GFA,", "no graphic field")
+            total, again, stride = yield from _numbers(b",", 3, b",")
+            paper.require(total == again and stride * 8 == paper.width, "a wrong field")
+            dots = _unshortened((yield b"^")[:-1].decode("latin-1"), stride, paper)
+            paper.require(len(dots) == total, f"{len(dots)} bytes of dots for {total}")
+            paper.paint(page, int(word[4:] + tail[:-1]), total // stride, height, dots)
+            paper.require((yield 3) == b"FS^", "an unknown end of a field")
+        paper.require(page and word + (yield 1) == b"PQ1^XZ", f"{word!r} for a field or the end")
+        paper.burn(page.ljust(height * paper.width // 8, b"\0"))
 
 
 _PARSERS: dict[str, Callable[[Paper], Parser]] = {"escpos": _escpos, "tspl": _tspl, "cpcl": _cpcl, "zpl": _zpl}

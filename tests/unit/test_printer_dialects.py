@@ -230,8 +230,8 @@ def test_without_recovery_a_printer_takes_the_next_ticket_for_the_rest(language:
         ("cpcl-384", b"ABORT\r\n"),
         ("zpl-384", b"^XA^MNM^PON^LH0,0^LS0^LT0^PW"),
         ("zpl-384", b"~JA"),
-        ("zpl-384", b"^XA^MNN^PON^LH0,0^LS0^LT0^PW384^LL100^FO0,0^GFA,48,48,48,G^FS"),
-        ("zpl-384", b"^XA^MNN^PON^LH0,0^LS0^LT0^PW384^LL100^FO0,0^GFA,48,48,48,:^FS"),
+        ("zpl-384", b"^XA^MNN^PON^LH0,0^LS0^LT0^PW384^LL100^FO0,0^GFA,48,48,48,G^FS^"),
+        ("zpl-384", b"^XA^MNN^PON^LH0,0^LS0^LT0^PW384^LL100^FO0,0^GFA,48,48,48,:^FS^"),
     ],
 )
 def test_paper_takes_nothing_that_a_printer_would_not(language: str, payload: bytes) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Final
 
 from drivers.printer.contract import Bitmap, Condition, PrinterStatus, Query, Ticket
-from drivers.printer.dialects.pages import TEAR_OFF_MM, checked, pieces
+from drivers.printer.dialects.pages import BAND_ROWS, TEAR_OFF_MM, checked, page_bands
 from protocol.errors import UndecodableMessageError
 
 STATUS: Final = b"\x1bh"
@@ -35,22 +35,23 @@ class Cpcl:
         feed_rows = TEAR_OFF_MM * self._dots_per_mm
         # Offset, then the two densities, which no printer minds any more, then height and number of pages. JOURNAL
         # keeps the printer from searching the endless paper for marks.
-        setup = (
-            f"! 0 200 200 {picture.height + feed_rows} 1\r\nPAGE-WIDTH {self.width}\r\nJOURNAL\r\n"
-            f"CG {picture.stride} {picture.height} 0 0 "
-        )
+        setup = f"! 0 200 200 {picture.height + feed_rows} 1\r\nPAGE-WIDTH {self.width}\r\nJOURNAL\r\n"
         return Ticket(
-            bands=tuple(pieces(picture)),
+            bands=page_bands(picture, _graphic),
             width=self.width,
             height=picture.height,
             feed_rows=feed_rows,
             preamble=setup.encode("ascii"),
-            ending=b"\r\nPRINT\r\n",
+            ending=b"PRINT\r\n",
             # A picture that was cut off takes the zeros for white dots. The page, or at a printer at rest the session
             # that begins here, then ends unburnt.
-            recovery=bytes(len(picture.rows)) + b"\r\n! UTILITIES\r\nABORT\r\n",
+            recovery=bytes(picture.stride * BAND_ROWS) + b"\r\n! UTILITIES\r\nABORT\r\n",
             resumable=False,
         )
+
+
+def _graphic(first: int, rows: int, dots: bytes) -> bytes:
+    return f"CG {len(dots) // rows} {rows} 0 {first} ".encode("ascii") + dots + b"\r\n"
 
 
 def decode_status(heard: bytes) -> PrinterStatus | None:

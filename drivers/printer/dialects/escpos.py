@@ -2,17 +2,13 @@
 
 from collections.abc import Collection, Iterator
 from functools import reduce
-from itertools import groupby
 from operator import or_
 from typing import Final
 
 from drivers.printer.contract import Band, Bitmap, Condition, PrinterStatus, Query, Ticket
-from drivers.printer.dialects.pages import TEAR_OFF_MM, checked
+from drivers.printer.dialects.pages import BAND_ROWS, TEAR_OFF_MM, checked, runs
 from protocol.errors import UndecodableMessageError
 
-BAND_ROWS: Final = 64
-_LEAST_FEED: Final = 8
-"""Fewer blank rows stay in the raster: a feed of their own would stop the motor."""
 _MOST_FEED: Final = 0xFF
 _FINEST_FED: Final = 0xFF
 """Dots per inch that GS P can say."""
@@ -88,7 +84,7 @@ class EscPos:
         return self._dpi <= _FINEST_FED
 
     def _bands(self, picture: Bitmap) -> Iterator[Band]:
-        for first, rows, white in _runs(picture):
+        for first, rows, white in runs(picture):
             if white and self._feeds:
                 for at in range(first, first + rows, _MOST_FEED):
                     step = min(_MOST_FEED, first + rows - at)
@@ -108,23 +104,6 @@ class EscPos:
 
 def _raster(stride: int, rows: int, dots: bytes) -> bytes:
     return RASTER + stride.to_bytes(2, "little") + rows.to_bytes(2, "little") + dots
-
-
-def _runs(picture: Bitmap) -> Iterator[tuple[int, int, bool]]:
-    """Yield first row and number of rows of what is inked, and of what is white for long enough to be fed."""
-    white = bytes(picture.stride)
-    runs: list[tuple[int, int, bool]] = []
-    first = 0
-    for blank, group in groupby(range(picture.height), lambda row: picture.band(row, 1) == white):
-        rows = sum(1 for _ in group)
-        feed = blank and rows >= _LEAST_FEED
-        if runs and not feed and not runs[-1][2]:
-            began, so_far, _ = runs.pop()
-            runs.append((began, so_far + rows, False))
-        else:
-            runs.append((first, rows, feed))
-        first += rows
-    return iter(runs)
 
 
 def decode_real_time(heard: bytes) -> PrinterStatus | None:

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import Final
 
-from drivers.printer.contract import Band, Bitmap, Condition, PrinterStatus, Query, Ticket
-from drivers.printer.dialects.pages import TEAR_OFF_MM, checked, pieces
+from drivers.printer.contract import Bitmap, Condition, PrinterStatus, Query, Ticket
+from drivers.printer.dialects.pages import BAND_ROWS, TEAR_OFF_MM, checked, page_bands
 from protocol.errors import UndecodableMessageError
 
 STATUS: Final = b"\x1b!?"
@@ -39,22 +39,25 @@ class Tspl:
         setup = (
             f"SIZE {self._mm(self.width)} mm,{self._mm(picture.height + feed_rows)} mm\r\n"
             "GAP 0 mm,0 mm\r\nDIRECTION 0\r\nREFERENCE 0,0\r\nCLS\r\n"
-            f"BITMAP 0,0,{picture.stride},{picture.height},0,"
         )
         return Ticket(
-            bands=tuple(Band(band.payload.translate(_INVERTED), band.first_row, band.rows) for band in pieces(picture)),
+            bands=page_bands(picture, _bitmap),
             width=self.width,
             height=picture.height,
             feed_rows=feed_rows,
             preamble=setup.encode("ascii"),
-            ending=b"\r\nPRINT 1,1\r\n",
+            ending=b"PRINT 1,1\r\n",
             # A bitmap that was cut off takes the line ends for dots, and the page is cleared unburnt.
-            recovery=b"\r\n" * (len(picture.rows) // 2 + 1) + b"CLS\r\n",
+            recovery=b"\r\n" * (picture.stride * BAND_ROWS // 2 + 1) + b"CLS\r\n",
             resumable=False,
         )
 
     def _mm(self, dots: int) -> str:
         return f"{dots / self._dots_per_mm:.3f}".rstrip("0").rstrip(".")
+
+
+def _bitmap(first: int, rows: int, dots: bytes) -> bytes:
+    return f"BITMAP 0,{first},{len(dots) // rows},{rows},0,".encode("ascii") + dots.translate(_INVERTED) + b"\r\n"
 
 
 def decode_status(heard: bytes) -> PrinterStatus | None:

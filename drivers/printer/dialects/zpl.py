@@ -1,12 +1,12 @@
-"""ZPL II (Zebra's programming guide): the picture as one graphic field in hexadecimal, repeats shortened."""
+"""ZPL II (Zebra's programming guide): the picture as graphic fields in hexadecimal, repeats shortened."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from itertools import groupby
 from typing import Final
 
-from drivers.printer.contract import Band, Bitmap, Condition, PrinterStatus, Query, Ticket
-from drivers.printer.dialects.pages import TEAR_OFF_MM, checked, pieces
+from drivers.printer.contract import Bitmap, Condition, PrinterStatus, Query, Ticket
+from drivers.printer.dialects.pages import TEAR_OFF_MM, checked, page_bands
 from protocol.errors import UndecodableMessageError
 
 STATUS: Final = b"~HS"
@@ -44,33 +44,29 @@ class Zpl:
 
     def encode(self, picture: Bitmap) -> Ticket:
         checked(picture, self.width)
-        feed_rows, size = TEAR_OFF_MM * self._dots_per_mm, len(picture.rows)
-        setup = (
-            f"^XA^MNN^PON^LH0,0^LS0^LT0^PW{self.width}^LL{picture.height + feed_rows}"
-            f"^FO0,0^GFA,{size},{size},{picture.stride},"
-        )
+        feed_rows = TEAR_OFF_MM * self._dots_per_mm
+        setup = f"^XA^MNN^PON^LH0,0^LS0^LT0^PW{self.width}^LL{picture.height + feed_rows}"
         return Ticket(
-            bands=tuple(_shortened(picture)),
+            bands=page_bands(picture, _graphic),
             width=self.width,
             height=picture.height,
             feed_rows=feed_rows,
             preamble=setup.encode("ascii"),
-            ending=b"^FS^PQ1^XZ",
+            ending=b"^PQ1^XZ",
             recovery=CANCEL_ALL,
             resumable=False,
         )
 
 
-def _shortened(picture: Bitmap) -> Iterator[Band]:
-    """Write the rows as hexadecimal with repeat counts, as `^GF` reads it ("alternative data compression scheme")."""
-    above = b""
-    for band in pieces(picture):
-        written = []
-        for row in range(band.first_row, band.first_row + band.rows):
-            dots = picture.band(row, 1)
-            written.append(SAME_AS_ABOVE if dots == above else _row(dots))
-            above = dots
-        yield Band("".join(written).encode("ascii"), band.first_row, band.rows)
+def _graphic(first: int, rows: int, dots: bytes) -> bytes:
+    """Write rows as hexadecimal with repeat counts, as `^GF` reads it ("alternative data compression scheme")."""
+    stride = len(dots) // rows
+    above, written = b"", []
+    for at in range(0, len(dots), stride):
+        row = dots[at : at + stride]
+        written.append(SAME_AS_ABOVE if row == above else _row(row))
+        above = row
+    return f"^FO0,{first}^GFA,{len(dots)},{len(dots)},{stride},{''.join(written)}^FS".encode("ascii")
 
 
 def _row(dots: bytes) -> str:
