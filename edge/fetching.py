@@ -5,12 +5,10 @@ else is known yet; from then on each root vouches for the next. How late it is, 
 clock battery learns it from the hub. Runs in a process of its own, because the library is large.
 """
 
-import ipaddress
 import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -28,6 +26,7 @@ from protocol.errors import ConfigurationError, PermanentError, UplinkUnavailabl
 PROFILE_PATTERN: Final = r"^firmware_configs/[a-z]{1,20}/[a-z0-9][a-z0-9.-]{0,63}\.toml$"
 RELEASE_PATTERN: Final = r"^([0-9A-Za-z][0-9A-Za-z.+!-]{0,63})?$"
 LARGEST_FILE: Final = 256 * 1024
+_LARGEST_ROOT: Final = 512_000
 _DOOR: Final = "/gateway/v1/configs"
 
 
@@ -74,6 +73,8 @@ class Source:
             # The library reads the machine's clock, which on a box without a battery says nothing.
             self._updater._trusted_set.reference_time = self._at  # noqa: SLF001 - it offers no other way
             self._updater.refresh()
+            if not self._config.configuration.root_file and not self._kept_root.is_file():
+                replace_file(self._kept_root, root)
         except (exceptions.RepositoryError, exceptions.DownloadError, OSError) as error:
             raise _meaning(error) from error
         finally:
@@ -118,21 +119,22 @@ class Source:
             raise _meaning(error) from error
 
     def _first_root(self) -> bytes:
-        """Return the root that is trusted without proof: the site's, or the first that was ever seen."""
+        """Return the root that is trusted without proof: the site's, or the first that the door ever gave over TLS."""
         if given := self._config.configuration.root_file:
             try:
                 return Path(given).read_bytes()
             except OSError as error:
                 raise ConfigurationError(f"configuration.root_file: {error.strerror}") from error
-        kept = self._bundles.trust / "first-root.json"
-        if not kept.is_file():
-            _require_secrecy(self._config.hub.api)
-            try:
-                content = self._door.download_bytes(f"{_DOOR}/metadata/1.root.json", 512_000)
-            except exceptions.DownloadError as error:
-                raise _meaning(error) from error
-            replace_file(kept, content)
-        return kept.read_bytes()
+        if self._kept_root.is_file():
+            return self._kept_root.read_bytes()
+        try:
+            return self._door.download_bytes(f"{_DOOR}/metadata/1.root.json", _LARGEST_ROOT)
+        except exceptions.DownloadError as error:
+            raise _meaning(error) from error
+
+    @property
+    def _kept_root(self) -> Path:
+        return self._bundles.trust / "first-root.json"
 
 
 def _meaning(error: Exception) -> Exception:
@@ -142,19 +144,6 @@ def _meaning(error: Exception) -> Exception:
     if isinstance(error, exceptions.RepositoryError | exceptions.DownloadLengthMismatchError):
         return NotTrustedError(f"not what was signed: {error}")
     return UplinkUnavailableError(f"the hub's door: {error}")
-
-
-def _require_secrecy(api: str) -> None:
-    """Refuse to learn whom to trust over a line on which anybody may speak."""
-    url = urlsplit(api)
-    if url.scheme == "https" or url.hostname == "localhost":
-        return
-    try:
-        if ipaddress.ip_address(url.hostname or "").is_loopback:
-            return
-    except ValueError:
-        pass
-    raise ConfigurationError("hub.api: the first signed root is taken over https only; or name configuration.root_file")
 
 
 def _sync(trust: Path) -> None:
