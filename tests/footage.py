@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx
 
@@ -59,7 +60,7 @@ class Tus:
         """Return the address of a new upload."""
         answer = await self.create(clip, **metadata)
         assert answer.status_code == 201, answer.text
-        return answer.headers["Location"]
+        return urljoin(self.root, answer.headers["Location"])
 
     async def offset(self, url: str) -> int:
         answer = await self.http.head(url, headers=VERSION)

@@ -1,9 +1,9 @@
 """What recorders tell of their clips before the bytes come: what to expect, and what is missing."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,6 +22,7 @@ CLIP: Final = "recorder.clip"
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _YEARS: Final = range(1970, 9998)
 _LONGEST_NAME: Final = 255
+_LONGEST_NUMBER: Final = 64
 
 
 class FootageHearing:
@@ -47,7 +48,9 @@ class FootageHearing:
             return
         row.gateway, row.device = row.gateway or gateway, row.device or event.device
         row.facts = dict(said)
-        row.name = row.name or text(said, "file_name", "file", "name")[:_LONGEST_NAME]
+        row.name = row.name or line(said.get("file_name"), _LONGEST_NAME)
+        row.claimed_officer = line(said.get("claimed_officer"), _LONGEST_NUMBER)
+        row.claimed_unit = line(said.get("claimed_unit"), _LONGEST_NUMBER)
         playable = said.get("playable")
         row.playable = playable if isinstance(playable, bool) else None
         began_at, ended_at = instant(said.get("began_at")), instant(said.get("ended_at"))
@@ -67,10 +70,6 @@ def instant(value: object) -> datetime | None:
         return None
 
 
-def text(said: Mapping[str, Any], *names: str) -> str:
-    """Return the first of these that is a text, without what cannot stand in a line."""
-    for name in names:
-        value = said.get(name)
-        if isinstance(value, str) and value:
-            return "".join(letter for letter in value if letter.isprintable())
-    return ""
+def line(value: object, longest: int) -> str:
+    """Return a text without what cannot stand in a line, cut to a length; empty for anything else."""
+    return "".join(letter for letter in value if letter.isprintable())[:longest] if isinstance(value, str) else ""

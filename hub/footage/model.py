@@ -14,7 +14,8 @@ class Footage(Base):
     """One clip, named by the SHA-256 of its bytes.
 
     `state` is expected (a recorder told of it, its bytes are still on the way), kept or deleted. `at` is when it began,
-    or when the hub first heard of it. `facts` is what the recorder's event says; what it says of people is a claim.
+    or when the hub first heard of it. `facts` is what the recorder's event says; the officer's and the unit's number in
+    it are claims of a file name.
     `officer_by` and `subject_by` say how a link came about: device, claim, task, track or person; empty for none.
     """
 
@@ -22,6 +23,8 @@ class Footage(Base):
     __table_args__ = (
         Index("ix_footage_at", "at", "id"),
         Index("ix_footage_officer_at", "officer_id", "at"),
+        Index("ix_footage_claimed_officer", "claimed_officer", "at"),
+        Index("ix_footage_claimed_unit", "claimed_unit", "at"),
         Index("ix_footage_state_received", "state", "received_at"),
     )
 
@@ -39,6 +42,8 @@ class Footage(Base):
     ended_at: Mapped[datetime | None]
     playable: Mapped[bool | None]
     facts: Mapped[dict[str, Any]] = mapped_column(Json)
+    claimed_officer: Mapped[str] = mapped_column(String(64), default="")
+    claimed_unit: Mapped[str] = mapped_column(String(64), default="")
     category: Mapped[str] = mapped_column(String(32), default="ordinary")
     officer_id: Mapped[UUID | None] = mapped_column(ForeignKey("officer.id"))
     officer_by: Mapped[str] = mapped_column(String(16), default="")

@@ -1,12 +1,13 @@
 """Whose clip it is and where it was taken: by the device's officer, the roster, tasks, and the officer's own track.
 
-What a recorder's file says of people is a claim, and is noted as one. What a person has linked stays as it is.
+What a recorder's file says of people is a claim, and is noted as one: its numbers mean whom a person last linked them
+to. What a person has linked stays as it is.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -117,16 +118,8 @@ async def _whose(session: AsyncSession, row: Footage) -> Whose:
         device = await devices.find(session, DeviceKey(row.gateway, row.device))
         if device is not None and device.officer_id is not None:
             return Whose(device.officer_id, "device")
-    name = claimed_officer(row.facts)
-    found = await repository.officers_called(session, name) if name else ()
-    return Whose(found[0], "claim") if len(found) == 1 else Whose(None, "")
-
-
-def claimed_officer(facts: dict[str, Any]) -> str:
-    """Return whose clip the recorder's own file name claims it to be; empty when it claims nothing."""
-    claimed = facts.get("claimed")
-    name = claimed.get("officer") if isinstance(claimed, dict) else facts.get("officer")
-    return name if isinstance(name, str) and "\0" not in name else ""
+    claimed = await repository.officer_behind(session, row)
+    return Whose(claimed, "claim" if claimed is not None else "")
 
 
 async def _seen_at(

@@ -74,6 +74,8 @@ def new_row(footage_id: UUID, sha256: str, at: datetime) -> dict[str, Any]:
         "name": "",
         "at": at,
         "facts": {},
+        "claimed_officer": "",
+        "claimed_unit": "",
         "category": ORDINARY,
         "officer_by": "",
         "subject_by": "",

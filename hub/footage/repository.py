@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.devices.model import Device
 from hub.footage.model import Footage, FootageExport, FootageHold, FootageViewing
-from hub.organisation.model import Duty, Officer
+from hub.organisation.model import Duty
 from hub.storage.upsert import insert_new
 from hub.tasks.model import Task
 from protocol.errors import RefusedRequestError
@@ -154,10 +154,19 @@ def listed(
     return wanted
 
 
-async def officers_called(session: AsyncSession, name: str) -> Sequence[UUID]:
-    """Return the active officers of this name, at most two: one of several is nobody."""
-    wanted = select(Officer.id).where(Officer.name == name, Officer.active.is_(True)).order_by(Officer.id)
-    return (await session.scalars(wanted.limit(2))).all()
+async def officer_behind(session: AsyncSession, row: Footage) -> UUID | None:
+    """Return whom a person last linked a clip to that claims the same officer's number, else the same unit's."""
+    for column, claimed in (
+        (Footage.claimed_officer, row.claimed_officer),
+        (Footage.claimed_unit, row.claimed_unit),
+    ):
+        linked = select(Footage.officer_id).where(column == claimed, Footage.officer_by == "person")
+        found = (
+            await session.scalar(linked.order_by(Footage.at.desc(), Footage.id.desc()).limit(1)) if claimed else None
+        )
+        if found is not None:
+            return found
+    return None
 
 
 async def devices_of(session: AsyncSession, officer_id: UUID) -> Sequence[tuple[str, str]]:

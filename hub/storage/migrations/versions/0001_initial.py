@@ -655,6 +655,24 @@ def upgrade() -> None:
     with op.batch_alter_table('alert_anomaly', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_alert_anomaly_anomaly_id'), ['anomaly_id'], unique=False)
 
+    op.create_table('kiosk',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('gateway', sa.String(length=64), nullable=False),
+    sa.Column('device', sa.String(length=64), nullable=False),
+    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('place', sa.String(length=300), nullable=False),
+    sa.Column('key_id', sa.String(length=12), nullable=False),
+    sa.Column('created_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('last_heard_at', base.Utc(timezone=True), nullable=True),
+    sa.Column('page', sa.String(length=64), nullable=False),
+    sa.Column('silence_id', sa.Uuid(), nullable=True),
+    sa.Column('retired_at', base.Utc(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['gateway', 'device'], ['device.gateway', 'device.device'], name=op.f('fk_kiosk_gateway_device_device')),
+    sa.ForeignKeyConstraint(['key_id'], ['api_key.id'], name=op.f('fk_kiosk_key_id_api_key')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_kiosk')),
+    sa.UniqueConstraint('gateway', 'device', name=op.f('uq_kiosk_gateway_device')),
+    sa.UniqueConstraint('key_id', name=op.f('uq_kiosk_key_id'))
+    )
     op.create_table('notification',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('alert_id', sa.Uuid(), nullable=False),
@@ -710,6 +728,33 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_task_officer_id'), ['officer_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_task_subject_id'), ['subject_id'], unique=False)
 
+    op.create_table('complaint',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('receipt', sa.String(length=16), nullable=False),
+    sa.Column('received_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('kiosk_id', sa.Uuid(), nullable=True),
+    sa.Column('kind', sa.String(length=16), nullable=False),
+    sa.Column('what', sa.String(length=2000), nullable=False),
+    sa.Column('place', sa.String(length=300), nullable=False),
+    sa.Column('subject_id', sa.Uuid(), nullable=True),
+    sa.Column('person', sa.String(length=64), nullable=False),
+    sa.Column('phone', sa.String(length=32), nullable=False),
+    sa.Column('photo', sa.String(length=64), nullable=True),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('state_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('sorted_by', sa.String(length=200), nullable=False),
+    sa.Column('note', sa.String(length=1000), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['kiosk_id'], ['kiosk.id'], name=op.f('fk_complaint_kiosk_id_kiosk')),
+    sa.ForeignKeyConstraint(['subject_id'], ['subject.id'], name=op.f('fk_complaint_subject_id_subject')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_complaint')),
+    sa.UniqueConstraint('receipt', name=op.f('uq_complaint_receipt'))
+    )
+    with op.batch_alter_table('complaint', schema=None) as batch_op:
+        batch_op.create_index('ix_complaint_received', ['received_at', 'id'], unique=False)
+        batch_op.create_index('ix_complaint_state', ['state'], unique=False)
+        batch_op.create_index(batch_op.f('ix_complaint_subject_id'), ['subject_id'], unique=False)
+
     op.create_table('footage',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('sha256', sa.String(length=64), nullable=False),
@@ -725,6 +770,8 @@ def upgrade() -> None:
     sa.Column('ended_at', base.Utc(timezone=True), nullable=True),
     sa.Column('playable', sa.Boolean(), nullable=True),
     sa.Column('facts', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=False),
+    sa.Column('claimed_officer', sa.String(length=64), nullable=False),
+    sa.Column('claimed_unit', sa.String(length=64), nullable=False),
     sa.Column('category', sa.String(length=32), nullable=False),
     sa.Column('officer_id', sa.Uuid(), nullable=True),
     sa.Column('officer_by', sa.String(length=16), nullable=False),
@@ -744,6 +791,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('footage', schema=None) as batch_op:
         batch_op.create_index('ix_footage_at', ['at', 'id'], unique=False)
+        batch_op.create_index('ix_footage_claimed_officer', ['claimed_officer', 'at'], unique=False)
+        batch_op.create_index('ix_footage_claimed_unit', ['claimed_unit', 'at'], unique=False)
         batch_op.create_index('ix_footage_officer_at', ['officer_id', 'at'], unique=False)
         batch_op.create_index('ix_footage_state_received', ['state', 'received_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_footage_subject_id'), ['subject_id'], unique=False)
@@ -794,11 +843,27 @@ def upgrade() -> None:
     with op.batch_alter_table('footage_viewing', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_footage_viewing_footage_id'), ['footage_id'], unique=False)
 
+    op.create_table('reporter_viewing',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('complaint_id', sa.Uuid(), nullable=False),
+    sa.Column('at', base.Utc(timezone=True), nullable=False),
+    sa.Column('by', sa.String(length=200), nullable=False),
+    sa.Column('reason', sa.String(length=1000), nullable=False),
+    sa.ForeignKeyConstraint(['complaint_id'], ['complaint.id'], name=op.f('fk_reporter_viewing_complaint_id_complaint')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_reporter_viewing'))
+    )
+    with op.batch_alter_table('reporter_viewing', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_reporter_viewing_complaint_id'), ['complaint_id'], unique=False)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table('reporter_viewing', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_reporter_viewing_complaint_id'))
+
+    op.drop_table('reporter_viewing')
     with op.batch_alter_table('footage_viewing', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_footage_viewing_footage_id'))
 
@@ -816,9 +881,17 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_footage_subject_id'))
         batch_op.drop_index('ix_footage_state_received')
         batch_op.drop_index('ix_footage_officer_at')
+        batch_op.drop_index('ix_footage_claimed_unit')
+        batch_op.drop_index('ix_footage_claimed_officer')
         batch_op.drop_index('ix_footage_at')
 
     op.drop_table('footage')
+    with op.batch_alter_table('complaint', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_complaint_subject_id'))
+        batch_op.drop_index('ix_complaint_state')
+        batch_op.drop_index('ix_complaint_received')
+
+    op.drop_table('complaint')
     with op.batch_alter_table('task', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_task_subject_id'))
         batch_op.drop_index(batch_op.f('ix_task_officer_id'))
@@ -832,6 +905,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_notification_alert_id'))
 
     op.drop_table('notification')
+    op.drop_table('kiosk')
     with op.batch_alter_table('alert_anomaly', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_alert_anomaly_anomaly_id'))
 
