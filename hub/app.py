@@ -17,9 +17,10 @@ from hub.api.headers import SecurityHeaders
 from hub.api.measuring import Measuring
 from hub.certificates import endpoints as certificates
 from hub.commands import endpoints as commands
-from hub.custody import endpoints as custody
+from hub.complaints import endpoints as complaints
 from hub.configs import door as configs_door
 from hub.configs import endpoints as configs
+from hub.custody import endpoints as custody
 from hub.device_models import endpoints as device_models
 from hub.devices import endpoints as devices
 from hub.enrolment import endpoints as enrolment
@@ -30,6 +31,7 @@ from hub.footage import viewing
 from hub.gateways import endpoints as gateways
 from hub.grids import endpoints as grids
 from hub.ingest import endpoints as ingest
+from hub.kiosks import endpoints as kiosks
 from hub.media import endpoints as media
 from hub.notifications import endpoints as notifications
 from hub.organisation import endpoints as organisation
@@ -70,6 +72,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     anomalies.router,
     alerts.router,
     recalls.router,
+    complaints.router,
+    kiosks.router,
 )
 """What lies under /api/v1. A new noun adds its line here."""
 

@@ -33,6 +33,7 @@ from hub.ingest.recording import Recorder
 from hub.ingest.replaying import Replayer
 from hub.jobs.periodic import Periodic, run_periodic
 from hub.jobs.worker import Handler, Worker
+from hub.kiosks import watching as kiosks
 from hub.media.store import MediaFolder
 from hub.notifications.delivering import Delivery, open_delivery
 from hub.notifications.notifying import DELIVER
@@ -170,6 +171,7 @@ def _handlers(parts: Parts, delivery: Delivery) -> dict[str, Handler]:
         **footage.handlers(parts),
         **custody.handlers(parts),
         **recalls.handlers(parts),
+        **kiosks.handlers(parts),
         DELIVER: delivery.deliver,
     }
 
@@ -180,6 +182,7 @@ def _periodics(config: HubConfig) -> Sequence[Periodic]:
         *housekeeping.PERIODICS,
         *refreshing.PERIODICS,
         *anomalies.periodics(config.anomalies),
+        *kiosks.PERIODICS,
         *uploads.PERIODICS,
         *footage.PERIODICS,
         *custody.periodics(config.custody),

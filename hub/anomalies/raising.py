@@ -11,7 +11,7 @@ from hub.alerts.model import AlertRow
 from hub.alerts.standing import Standing
 from hub.alerts.telling import HUB, Telling, notice_of
 from hub.anomalies.model import Anomaly
-from hub.anomalies.settings import DEVICE_SILENT, GATEWAY_OFFLINE, AnomaliesSettings
+from hub.anomalies.settings import DEVICE_SILENT, GATEWAY_OFFLINE, TERMINAL_SILENT, AnomaliesSettings
 from hub.notifications.contract import Occasion
 from hub.organisation.model import Officer
 from hub.stream.stream import Stream
@@ -23,7 +23,7 @@ from protocol.messages import SEVERITIES, Severity
 LATE_DATA: Final = "迟到数据"
 """Why anomalies are withdrawn, unless something else is said."""
 
-_TO_MEND: Final = (DEVICE_SILENT, GATEWAY_OFFLINE)
+_TO_MEND: Final = (DEVICE_SILENT, GATEWAY_OFFLINE, TERMINAL_SILENT)
 
 
 class Raising:

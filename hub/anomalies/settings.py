@@ -13,6 +13,7 @@ LOCATION_MOVED: Final = "location.moved"
 LOCATION_LOST: Final = "location.signal-lost"
 DEVICE_SILENT: Final = "device.silent"
 GATEWAY_OFFLINE: Final = "gateway.offline"
+TERMINAL_SILENT: Final = "terminal.silent"
 PRODUCT_RECALLED: Final = "product.recalled"
 PRODUCT_RECALL_POSSIBLE: Final = "product.recall-possible"
 SEVERITY_OF: Final = {
@@ -23,6 +24,7 @@ SEVERITY_OF: Final = {
     LOCATION_LOST: Severity.MAJOR,
     DEVICE_SILENT: Severity.MAJOR,
     GATEWAY_OFFLINE: Severity.MAJOR,
+    TERMINAL_SILENT: Severity.MINOR,
 }
 TYPES: Final = tuple(SEVERITY_OF)
 

@@ -1,4 +1,4 @@
-"""Forgetting pictures that nothing refers to: neither a device's event nor an anomaly, and so no alert."""
+"""Forgetting pictures that nothing refers to: no device's event, no anomaly and so no alert, no complaint."""
 
 from datetime import datetime
 from typing import Final

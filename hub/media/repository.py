@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.anomalies.model import Anomaly
+from hub.complaints.model import Complaint
 from hub.events.model import EventMessage
 from hub.media.model import MediaObject
 from hub.storage.upsert import insert_new, is_postgresql
@@ -24,7 +25,7 @@ async def add_new(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> N
 
 
 async def unreferred(session: AsyncSession, before: datetime, limit: int) -> list[str]:
-    """Return the names of pictures received before then that no event and no anomaly refers to, at most `limit`."""
+    """Return the names of pictures received before then that no event, anomaly or complaint refers to."""
     postgresql = is_postgresql(session)
     elements = func.jsonb_array_elements_text if postgresql else func.json_each
     members = func.jsonb_each_text if postgresql else func.json_each
@@ -34,6 +35,7 @@ async def unreferred(session: AsyncSession, before: datetime, limit: int) -> lis
     unreferred = old.except_(
         select(of_event.c.value).select_from(EventMessage).join(of_event, true()),
         select(of_anomaly.c.key).select_from(Anomaly).join(of_anomaly, true()),
+        select(Complaint.photo).where(Complaint.photo.is_not(None)),
     )
     return list(await session.scalars(unreferred.limit(limit)))
 

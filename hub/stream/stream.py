@@ -3,7 +3,7 @@
     await stream.append(session, "alert", {"id": …, "state": …})    # in the transaction of the fact, as its last act
     stream.tell("position", "g1/van-7", {"device": …, "at": …})     # not stored: only the newest per key, once a second
 
-Kinds: `alert`, `anomaly`, `device`, `gateway`, `task` are appended; `position` is told.
+Kinds: `alert`, `anomaly`, `complaint`, `device`, `gateway`, `task` are appended; `position` is told.
 """
 
 import asyncio

@@ -2,17 +2,17 @@
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import jinja2
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from hub.api.access import cookie_name
 from hub.parts import PartsHere
 from hub.web.language import COOKIE, language_of
-from hub.words.catalogue import LANGUAGES, Language, words
+from hub.words.catalogue import DEFAULT, LANGUAGES, Language, words
 
 HERE: Final = Path(__file__).parent
 VERSION: Final = version("diwang")
@@ -45,6 +45,12 @@ async def login_page(request: Request) -> Response:
     return _page(request, "login.html")
 
 
+@router.get("/kiosk")
+async def kiosk(request: Request, language: Annotated[Language | None, Query()] = None) -> Response:
+    """The page of terminals for the public. It holds no data: what it shows it asks for with the kiosk's key."""
+    return _page(request, "kiosk.html", language or DEFAULT)
+
+
 @router.get("/words/{language}.json")
 async def catalogue(language: Language) -> Response:
     """Return the words that the scripts show."""
@@ -59,8 +65,8 @@ async def choose_language(language: Language) -> Response:
     return response
 
 
-def _page(request: Request, template: str) -> HTMLResponse:
-    language = language_of(request)
+def _page(request: Request, template: str, language: Language | None = None) -> HTMLResponse:
+    language = language or language_of(request)
     html = _pages.get_template(template).render(
         language=language, languages=LANGUAGES, words=words(language), version=VERSION
     )

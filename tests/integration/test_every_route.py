@@ -10,6 +10,7 @@ from tests.serving import Api
 OPEN = {
     ("GET", "/"),
     ("GET", "/login"),
+    ("GET", "/kiosk"),
     ("POST", "/login"),
     ("POST", "/logout"),
     ("GET", "/words/{language}.json"),
@@ -78,7 +79,8 @@ async def test_nothing_is_answered_for_a_key_without_the_scope(api: Api) -> None
             continue
         answer = await bare.request(method, example(path))
         assert answer.status_code == 403, f"{method} {path}: {answer.status_code} {answer.text}"
-        assert answer.json()["rule"] == "access.missing_scope"
+        if method != "HEAD":  # which has no body
+            assert answer.json()["rule"] == "access.missing_scope"
 
 
 async def test_what_is_open_is_there(api: Api) -> None:
