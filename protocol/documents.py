@@ -4,6 +4,7 @@ A document is refused whole when any part of it is not of this version: a record
 another record. Sizes are bounded so that the longest document still is a ticket of a few metres.
 """
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
@@ -20,6 +21,7 @@ MAX_QR_BYTES: Final = 400
 """In UTF-8: as much as fits the narrowest paper at error correction M with modules that a phone reads."""
 MAX_SIGNATURE_DOTS: Final = (1_200, 600)
 
+_HALF: Final = re.compile("[\ud800-\udfff]")
 Line = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*(?!\n)$", description="Text of one line")]
 Prose = Annotated[
     str,
@@ -183,7 +185,10 @@ class Document(_Part, frozen=True, kw_only=True):
         codes = [block.text for block in self.blocks if isinstance(block, Qr)]
         if self.log is not None and not any(self.log in code for code in codes):
             raise ValueError(f"no QR code of this document verifies its log {self.log!r}")
-        characters = sum(len(text) + 15 * text.count("\n") for text in _texts(self.blocks))
+        texts = _texts(self.blocks)
+        if any(_HALF.search(text) for text in texts):
+            raise ValueError("half of a character in a text")
+        characters = sum(len(text) + 15 * text.count("\n") for text in texts)
         if characters > MAX_CHARACTERS:
             raise ValueError(f"a document of {characters} characters, at most {MAX_CHARACTERS} are printed")
 

@@ -116,6 +116,12 @@ def test_copies_are_few(copies: object) -> None:
     assert "copies" in refusal({"blocks": [LINE]}, copies=copies)
 
 
+def test_half_of_a_character_is_refused() -> None:
+    document = {"blocks": [{"kind": "checklist", "items": [{"item": "\ud800", "verdict": "conform"}]}]}
+    with pytest.raises(UndecodableMessageError, match="half of a character"):
+        decode_order({"document": document})
+
+
 def test_bytes_that_are_no_json_are_refused() -> None:
     for payload in (b"", b"\xff", b'{"blocks":', b"[" * 100_000, b" " * (512 * 1024 + 1)):
         with pytest.raises(UndecodableMessageError):

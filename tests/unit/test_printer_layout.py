@@ -218,6 +218,13 @@ def test_every_character_of_gb2312_is_drawn() -> None:
     assert [character for character in characters if face.glyph(character).boxed] == []
 
 
+@settings(max_examples=300, deadline=None)
+@given(number=st.one_of(st.integers(0x3400, 0x4DB5), st.integers(0x4E00, 0x9FEF)))
+def test_characters_of_gbk_and_of_the_first_four_bytes_of_gb18030_are_drawn(number: int) -> None:
+    """CJK Unified Ideographs and Extension A, which GB 18030-2005 demands of everybody."""
+    assert not tickets.fonts().face(24).glyph(chr(number)).boxed
+
+
 def test_what_no_font_has_is_a_box_with_its_number_and_is_counted() -> None:
     text = "王\U0002a6a5\U0002a6a5𠀀ཀ\ue000\uffff"
     sheet = lay_out(Document(blocks=(Paragraph(text=text), Title(text="\ue000"))), tickets.fonts(), width=384)
