@@ -84,7 +84,12 @@ class Camera:
             raise DeviceUnreachableError("the camera shows no picture")
         taken = await self._picture(self._child)
         digest = hashlib.sha256(taken.picture).hexdigest()
-        size = {"width": taken.width, "height": taken.height}
+        seen = {
+            "width": taken.width,
+            "height": taken.height,
+            "brightness": taken.brightness,
+            "sharpness": taken.sharpness,
+        }
         event = Event(
             device=self.device,
             at=taken.at,
@@ -92,10 +97,10 @@ class Camera:
             severity=Severity.INFO,
             id=self._clock.new_id(),
             state=EventState.INSTANT,
-            data=size,
+            data=seen,
             images=(digest,),
         )
-        return Answer({"image": digest, "bytes": len(taken.picture), **size}, (Report(event, (taken.picture,)),))
+        return Answer({"image": digest, "bytes": len(taken.picture), **seen}, (Report(event, (taken.picture,)),))
 
     def release(self, count: int) -> None:
         for number in [number for number in self._unsafe if number <= count]:

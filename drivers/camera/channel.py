@@ -69,12 +69,14 @@ class Found(_Said, frozen=True, kw_only=True):
 
 
 class Taken(_Said, frozen=True, kw_only=True):
-    """The picture that was asked for, as JPEG."""
+    """The picture that was asked for, as JPEG, and what `drivers.camera.picture.measures` says of it."""
 
     number: int
     at: datetime
     width: int
     height: int
+    brightness: float
+    sharpness: float
     picture: bytes
 
 

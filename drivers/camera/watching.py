@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from drivers.camera.analysis import HEIGHT, WIDTH, Analysis, Frame, load
 from drivers.camera.capture import Shot, Slot, connect, shots
 from drivers.camera.channel import Alive, Begin, Connected, Found, FromChild, NotTaken, Taken
-from drivers.camera.picture import jpeg
+from drivers.camera.picture import jpeg, measures
 from drivers.camera.sources import Source, source_of
 from protocol.clock import SystemClock
 from protocol.errors import DeviceUnreachableError
@@ -122,7 +122,18 @@ class Watch:
                 return
             bgr = _bgr(shot)
             height, width = bgr.shape[:2]
-            self._say(Taken(number=number, at=shot.at, width=width, height=height, picture=jpeg(bgr)))
+            found = measures(bgr)
+            self._say(
+                Taken(
+                    number=number,
+                    at=shot.at,
+                    width=width,
+                    height=height,
+                    brightness=found.brightness,
+                    sharpness=found.sharpness,
+                    picture=jpeg(bgr),
+                )
+            )
 
     def _newest(self) -> Shot:
         shot = self._slot.newest or self._slot.after(None, SNAPSHOT_TIMEOUT_S)
