@@ -3,7 +3,6 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Response
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.accounts.keyring import Caller
@@ -15,6 +14,7 @@ from hub.api.problems import problems
 from hub.api.values import Level
 from hub.device_models.model import DeviceModelRow
 from hub.devices import repository
+from hub.devices.gb28181 import Gb28181Id
 from hub.devices.model import Device
 from hub.devices.repository import DeviceKey
 from hub.devices.schemas import DeviceChange, DeviceOut
@@ -35,9 +35,10 @@ async def list_devices(
     _: Reader,
     paging: PagingHere,
     gateway: Annotated[Level | None, Query(description="Only of this gateway")] = None,
+    gb28181_id: Annotated[Gb28181Id | None, Query(description="The one with this GB/T 28181 number")] = None,
 ) -> Page[DeviceOut]:
     """Every device that ever spoke, by gateway and name."""
-    wanted = select(Device) if gateway is None else select(Device).where(Device.gateway == gateway)
+    wanted = repository.listed(gateway=gateway, gb28181_id=gb28181_id)
     async with parts.database.read() as session:
         return await paging.page(session, wanted, (Device.gateway, Device.device), DeviceOut.of)
 
@@ -53,7 +54,7 @@ async def get_device(
     return DeviceOut.of(row)
 
 
-@router.patch("/devices/{gateway}/{device}", responses=problems(404, 412, 428))
+@router.patch("/devices/{gateway}/{device}", responses=problems(404, 409, 412, 428))
 async def change_device(
     *,
     gateway: Annotated[Level, Path()],
@@ -64,7 +65,7 @@ async def change_device(
     if_match: IfMatch,
     response: Response,
 ) -> DeviceOut:
-    """Link a device to a business, an officer or a place, or say how often it should speak."""
+    """Link a device to a business, an officer or a place, number it, or say how often it should speak."""
     async with parts.database.write() as session:
         row = await _found(session, DeviceKey(gateway, device))
         if_match.require(row.version)
@@ -74,9 +75,8 @@ async def change_device(
             raise RefusedRequestError("devices.unknown_officer", f"no officer {change.officer}", status=422)
         if change.model is not None and await session.get(DeviceModelRow, change.model) is None:
             raise RefusedRequestError("devices.unknown_model", f"no device model {change.model}", status=422)
-        for name in change.model_fields_set:
-            setattr(row, _COLUMNS.get(name, name), getattr(change, name))
-        row.version += 1
+        values = {_COLUMNS.get(name, name): getattr(change, name) for name in change.model_fields_set}
+        await repository.change(session, row, values)
         await parts.stream.append(session, "device", {"gateway": gateway, "device": device, "changed": True})
     tag(response, row.version)
     return DeviceOut.of(row)

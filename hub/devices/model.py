@@ -14,8 +14,8 @@ class Device(Base):
 
     `subject_id` is the business where it is installed, `officer_id` the officer who carries it; `latitude` and
     `longitude` (WGS-84) are its registered site, null for what moves. `expected_interval_s` is how often it should
-    speak: silence is measured against it. `model` is its type, where a
-    person chose one.
+    speak: silence is measured against it. `model` is its type, where a person chose one. `gb28181_id` is the number by
+    which video platforms know it.
     """
 
     __tablename__ = "device"
@@ -34,4 +34,5 @@ class Device(Base):
     longitude: Mapped[float | None]
     expected_interval_s: Mapped[float | None]
     model: Mapped[str | None] = mapped_column(ForeignKey("device_model.model"))
+    gb28181_id: Mapped[str | None] = mapped_column(String(20), unique=True)
     version: Mapped[int] = mapped_column(default=1)

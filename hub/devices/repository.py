@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, or_, select, tuple_, update
+from sqlalchemy import Select, bindparam, or_, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.devices.model import Device
 from hub.storage.portions import portions
 from hub.storage.upsert import insert_new
+from protocol.errors import RefusedRequestError
 
 
 class DeviceKey(NamedTuple):
@@ -22,6 +24,32 @@ class DeviceKey(NamedTuple):
 async def find(session: AsyncSession, key: DeviceKey) -> Device | None:
     """Return a device."""
     return await session.get(Device, key)
+
+
+def listed(*, gateway: str | None, gb28181_id: str | None) -> Select[Device]:
+    """All devices, or those of a gateway, or the one with this number."""
+    wanted = select(Device)
+    if gateway is not None:
+        wanted = wanted.where(Device.gateway == gateway)
+    if gb28181_id is not None:
+        wanted = wanted.where(Device.gb28181_id == gb28181_id)
+    return wanted
+
+
+async def change(session: AsyncSession, row: Device, values: Mapping[str, Any]) -> None:
+    """Set columns of a device; raise RefusedRequestError for a number that another device has."""
+    if number := values.get("gb28181_id"):
+        taken = await session.scalar(select(Device).where(Device.gb28181_id == number))
+        if taken is not None and taken is not row:
+            where = f"{taken.device} at gateway {taken.gateway}"
+            raise RefusedRequestError("devices.gb28181_id_taken", f"{where} has the number {number}")
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.version += 1
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise RefusedRequestError("devices.gb28181_id_taken", "another device took the number just now") from error
 
 
 async def among(session: AsyncSession, keys: Sequence[DeviceKey]) -> dict[DeviceKey, Device]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hub.api.values import Level
+from hub.devices.gb28181 import Gb28181Id
 from hub.devices.model import Device
 
 
@@ -27,6 +28,7 @@ class DeviceOut(BaseModel):
     longitude: float | None
     expected_interval_s: float | None
     model: str | None = Field(description="Its type, where a person chose one")
+    gb28181_id: str | None = Field(description="Its number on video platforms (GB/T 28181)")
 
     @classmethod
     def of(cls, row: Device) -> Self:
@@ -46,6 +48,7 @@ class DeviceOut(BaseModel):
             longitude=row.longitude,
             expected_interval_s=row.expected_interval_s,
             model=row.model,
+            gb28181_id=row.gb28181_id,
         )
 
 
@@ -62,6 +65,7 @@ class DeviceChange(BaseModel):
         default=None, description="How often it should speak"
     )
     model: Level | None = Field(default=None, description="Its type; null leaves it to its name and driver")
+    gb28181_id: Gb28181Id | None = Field(default=None, description="Its number on video platforms, of one device only")
 
     @model_validator(mode="after")
     def _a_site_has_both(self) -> Self:

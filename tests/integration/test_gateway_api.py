@@ -164,6 +164,22 @@ async def test_a_device_is_linked_by_people_who_saw_it(api: Domain, gateway: Sim
     await api.get("/devices/g1/unknown", expected=404)
 
 
+async def test_a_device_is_found_by_its_number_on_video_platforms(api: Domain, gateway: SimulatedGateway) -> None:
+    batch = gateway.batch(1, [Reading(device=each, at=CLOCK.now(), values={"t": 1.0}) for each in ("cam-1", "cam-2")])
+    await gateway.send(batch)
+    await gateway.until_acked(batch)
+    number = "35020300011320000001"
+    changed = await api.patch("/devices/g1/cam-1", {"gb28181_id": number}, 1)
+    assert changed["gb28181_id"] == number
+    assert [each["device"] for each in (await api.get("/devices", gb28181_id=number))["items"]] == ["cam-1"]
+    assert (await api.get("/devices", gb28181_id=number, gateway="g2"))["items"] == []
+    await api.patch("/devices/g1/cam-2", {"gb28181_id": number}, 1, expected=409)
+    await api.patch("/devices/g1/cam-1", {"gb28181_id": "35020300012000000001"}, 2, expected=422)
+    await api.patch("/devices/g1/cam-1", {"gb28181_id": number}, 2)
+    await api.patch("/devices/g1/cam-1", {"gb28181_id": None}, 3)
+    await api.patch("/devices/g1/cam-2", {"gb28181_id": number}, 1)
+
+
 async def test_a_command_is_sent_until_it_is_answered(api: Domain, gateway: SimulatedGateway) -> None:
     issued = await api.post("/commands", {"gateway": "g1", "device": "cam-1", "name": "snapshot", "args": {"n": 1}})
     assert issued["state"] == "pending"
