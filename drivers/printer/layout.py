@@ -149,7 +149,7 @@ class _Setter:
         face, heavy, gap = self._face(_EM[Size.NORMAL]), self._face(_EM[Size.NORMAL], bold=True), self._dots(12)
         ruled = any(column.heading for column in table.columns)
         room = self.width - gap * (len(table.columns) - 1)
-        across = widths(table, room, face.advance, 2 * face.em)
+        across = widths(table, room, lambda text: max(face.advance(text), heavy.advance(text)), 2 * face.em)
         starts = [sum(across[:number]) + number * gap for number in range(len(across))]
         rows = [tuple(column.heading for column in table.columns)] if ruled else []
         for number, row in enumerate([*rows, *table.rows]):

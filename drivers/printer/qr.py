@@ -10,7 +10,7 @@ from protocol.errors import DeviceRefusedError
 
 QUIET_MODULES: Final = 4
 """White modules around the code (ISO/IEC 18004, 9.1)."""
-LARGEST_MM: Final = 1.0
+LARGEST_MM: Final = 0.75
 SMALLEST_MM: Final = 0.375
 """Side of a module. Below this, heat that spreads between dots closes the gaps and cameras of phones give up."""
 
