@@ -4,6 +4,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from edge.board import Board
 from edge.bundles import Bundles
 from edge.commands import Commands
 from edge.config import Config, Secret
+from edge.enrolment.renewal import Renewal
 from edge.health import Health, disk_free
 from edge.hub_clock import HubClock
 from edge.intake import Intake
@@ -25,6 +27,7 @@ from edge.remote_config import RemoteConfig
 from edge.standing import Line, Standing, keep_written
 from edge.store import Store
 from edge.supervisor import Supervisor
+from edge.trial import say_trial
 from edge.uplink import Uplink
 from edge.uploads import Uploads
 from protocol import logs
@@ -130,6 +133,7 @@ class Agent:
                     "restart": restart,
                     "status": tell_status,
                     "logs": self._recent.tell,
+                    "trial": partial(say_trial, clock, intake.keep),
                     "configure": remote.configure,
                 },
                 keep=intake.keep,
@@ -149,12 +153,14 @@ class Agent:
             health = Health(config, outbox, intake, hub_clock, clock)
             uploads = Uploads(config, self._secret, outbox, clock, say=intake.put)
             intake.listeners.append(uploads.hear)
+            renewal = Renewal(config, self._file, hub_clock, clock, tls=self._tls, say=intake.keep)
             async with asyncio.TaskGroup() as parts:
                 inner = (
                     parts.create_task(intake.run(), name="intake"),
                     parts.create_task(uplink.run(), name="uplink"),
                     parts.create_task(orders.run(), name="commands"),
                     parts.create_task(health.run(), name="health"),
+                    parts.create_task(renewal.run(), name="identity"),
                     parts.create_task(uploads.run(), name="uploads"),
                     parts.create_task(remote.run(), name="configuration"),
                     parts.create_task(keep_written(config.data, tell_standing, to_box), name="standing"),

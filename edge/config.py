@@ -116,8 +116,8 @@ class Config(Struct, frozen=True, kw_only=True):
 
     gateway: Gateway
     hub: Hub
-    configuration: Configuration
-    updates: Updates
+    configuration: Configuration = Configuration()
+    updates: Updates = Updates()
     outbox: Outbox
     uplink: Uplink
     positions: Positions

@@ -36,6 +36,7 @@ class Health:
         self._dropped: int | None = None
         self._quarantined: int | None = None
         self._disk_low: Event | None = None
+        self._taken_bytes = 0
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -65,9 +66,11 @@ class Health:
         }
         if (passed_s := monotonic - self._monotonic) > 0:
             values["cpu_share"] = (cpu_s - self._cpu_s) / passed_s
+            values["outbox_bytes_per_day"] = (self._outbox.taken_bytes - self._taken_bytes) / passed_s * 86_400
         if (offset_s := self._hub_clock.offset_s) is not None:
             values["clock_offset_s"] = offset_s
         self._wall, self._monotonic, self._cpu_s = now, monotonic, cpu_s
+        self._taken_bytes = self._outbox.taken_bytes
         return Reading(device=GATEWAY_DEVICE, at=now, values=values)
 
     async def _watch_clock(self) -> None:

@@ -31,7 +31,7 @@ from drivers.camera.channel import (
     pack,
 )
 from drivers.camera.options import CameraOptions
-from drivers.camera.picture import jpeg
+from drivers.camera.picture import jpeg, measures
 from drivers.camera.presence import OFFLINE, STALLED, Change, Presence
 from drivers.camera.sources import source_of
 from protocol.clock import SystemClock
@@ -140,7 +140,14 @@ WORDS: st.SearchStrategy[FromChild] = st.one_of(
         picture=st.binary(max_size=300),
     ),
     st.builds(
-        Taken, number=st.integers(0, 99), at=st.just(AT), width=st.just(1), height=st.just(1), picture=st.binary()
+        Taken,
+        number=st.integers(0, 99),
+        at=st.just(AT),
+        width=st.just(1),
+        height=st.just(1),
+        brightness=st.floats(0, 1),
+        sharpness=st.floats(0, 100),
+        picture=st.binary(),
     ),
     st.builds(NotTaken, number=st.integers(0, 99), reason=st.text(max_size=30)),
     st.builds(Lost, reason=st.text(max_size=30)),
@@ -274,3 +281,15 @@ def test_presence_never_ends_what_did_not_begin(steps: list[tuple[str, float]]) 
                 open_types.remove(change.kind)
         assert len(open_types) <= 1
         assert camera.wait_s(now) >= 0
+
+
+def test_a_picture_is_measured_the_same_at_any_size_and_blur_shows() -> None:
+    chance = np.random.default_rng(5)
+    small = chance.integers(0, 256, (45, 80, 3), np.uint8)
+    sharp = np.asarray(cv2.resize(small, (640, 360), interpolation=cv2.INTER_NEAREST), np.uint8)
+    blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 2), np.uint8)
+    large = np.asarray(cv2.resize(sharp, (1280, 720), interpolation=cv2.INTER_NEAREST), np.uint8)
+    assert measures(blurred).sharpness < measures(sharp).sharpness / 4
+    assert measures(large).sharpness == pytest.approx(measures(sharp).sharpness, rel=0.05)
+    assert measures(np.zeros((90, 160, 3), np.uint8)) == (0, 0)
+    assert measures(np.full((90, 160, 3), 255, np.uint8)).brightness == 1

@@ -79,6 +79,11 @@ async def test_the_box_reports_its_figures(tmp_path: Path) -> None:
         assert reading.values["outbox_records"] == 0
         assert float(reading.values["rss_bytes"]) > 1 << 20
         assert 0 <= float(reading.values["cpu_share"]) < 2
+        assert reading.values["outbox_bytes_per_day"] == 0
+        box.clock.advance(60)
+        (after,) = await box.look()
+        assert isinstance(after, Reading)
+        assert 100 * 1440 < float(after.values["outbox_bytes_per_day"]) < 2_000 * 1440  # its own reading, once a minute
         assert all(isinstance(value, float) for value in reading.values.values())
 
 
