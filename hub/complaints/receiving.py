@@ -1,6 +1,7 @@
 """Receiving a complaint: a number for the person, a line for the business, a place in the list to be sorted."""
 
 import hashlib
+import io
 from typing import Final
 from uuid import UUID
 
@@ -68,8 +69,7 @@ class Receiving:
                 data={"receipt": receipt, "kind": complaint.kind},
             )
         await self._stream.append(session, "complaint", {"id": str(row["id"]), "receipt": receipt, "state": "received"})
-        qr = segno.make_qr(receipt, error="m").svg_inline(scale=6, border=4, light="#fff")
-        return ReceiptOut(receipt=receipt, received_at=now, qr=qr)
+        return ReceiptOut(receipt=receipt, received_at=now, qr=_picture(receipt))
 
     async def _add(self, session: AsyncSession, row: dict[str, object]) -> str:
         """Add the row under a number that is free: a day has a hundred thousand."""
@@ -87,3 +87,10 @@ class Receiving:
         await self._store.put(sha256, photo)
         await media.add_new(session, [media.row(sha256, content_type, len(photo), FROM_PEOPLE, self._clock.now())])
         return sha256
+
+
+def _picture(receipt: str) -> str:
+    """Return a receipt number as a QR code: an SVG document that stands alone."""
+    svg = io.BytesIO()
+    segno.make_qr(receipt, error="m").save(svg, kind="svg", xmldecl=False, scale=6, border=4, light="#fff")
+    return svg.getvalue().decode()

@@ -42,7 +42,7 @@ function show(name) {
   for (const each of views) by(each).hidden = each !== name;
   by("home").hidden = name === "start" || name === "setup";
   document.querySelector("header nav a").hidden = name !== "start" && name !== "setup";
-  by(name).querySelector("input:not([type=radio]), textarea, button")?.focus({ preventScroll: true });
+  by(name).querySelector("h2")?.focus({ preventScroll: true });
   scrollTo(0, 0);
 }
 
@@ -209,7 +209,6 @@ function receive(made) {
   by("received-at").textContent = at(made.received_at);
   by("qr").src = `data:image/svg+xml,${encodeURIComponent(made.qr)}`;
   show("receipt");
-  by("print").focus();
 }
 
 async function saveKey(submitted) {
