@@ -48,7 +48,7 @@ def verify_bundle(file: Path, trust: Trust) -> Iterator[Finding]:
     try:
         with zipfile.ZipFile(file) as bundle:
             yield from _bundle(bundle, trust)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, RuntimeError, ValueError) as error:
         yield broken("bundle_broken", reason=error)
 
 

@@ -26,7 +26,7 @@ Said = Annotated[str | None, Header(max_length=64)]
 
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
-        "required": True,
+        "required": False,
         "content": {headers.OFFSET_TYPE: {"schema": {"type": "string", "format": "binary"}}},
     }
 }

@@ -35,13 +35,19 @@ START_PATIENCE_S = 30
 OVERLAID = {"/login", "/api/v1/subjects/import", "/api/v1/recalls/import"}
 """Paths with another method that the description does not tell of there: a page, and `{subject_id}`."""
 
-TEXT = {"text/csv", "application/x-ndjson"}
-"""Bodies that are lines of text: whatever is sent is one, the import says which lines it does not take."""
+TEXT = {"text/csv", "application/x-ndjson", "application/offset+octet-stream"}
+"""Bodies that are lines of text, or bytes: whatever is sent is one, the import says which lines it does not take."""
 
 
 @schemathesis.serializer("application/x-ndjson")
 def json_lines(_: schemathesis.SerializationContext, value: Any) -> bytes:
     """Write an example of a body of JSON lines, which Schemathesis does not know."""
+    return value if isinstance(value, bytes) else json.dumps(value).encode()
+
+
+@schemathesis.serializer("application/offset+octet-stream")
+def piece(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    """Write an example of a piece of a file."""
     return value if isinstance(value, bytes) else json.dumps(value).encode()
 
 
