@@ -8,6 +8,7 @@ incomplete and can be looked up (GB 18030-2022 has characters that hardly any fo
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -54,9 +55,10 @@ class Glyph:
 class Face:
     """One size and weight: characters as dots. Not for several threads at a time."""
 
-    def __init__(self, fonts: Sequence[ImageFont.FreeTypeFont], tiny: ImageFont.FreeTypeFont, em: int) -> None:
+    def __init__(self, files: Sequence[Path], tiny: Path, em: int) -> None:
         self.em = em
-        self._fonts, self._tiny = fonts, tiny
+        self._tiny = tiny
+        self._fonts = fonts = [_opened(path, em) for path in files]
         self._absent = [_drawn(font, _NOBODY_HAS) for font in fonts]
         self._glyphs: dict[str, Glyph] = {}
 
@@ -83,38 +85,38 @@ class Face:
 
     def _box(self, character: str) -> Glyph:
         """Draw the character's number in hexadecimal, in two lines, with a frame around it."""
+        tiny = _opened(self._tiny, max(9, round(self.em * 0.42)))
         digits = f"{ord(character):04X}"
         half = (len(digits) + 1) // 2
-        width, height = max(self.em, int(half * self._tiny.getlength("0")) + 8), self.em
+        width, height = max(self.em, int(half * tiny.getlength("0")) + 8), self.em
         ink = Image.new("1", (width, height))
         draw = ImageDraw.Draw(ink)
         draw.fontmode = "1"
         draw.rectangle((1, 0, width - 2, height - 1), outline=1)
         for line, part in enumerate((digits[:half], digits[half:])):
-            draw.text((width / 2, 1 + (height - 2) * (1 + 2 * line) / 4), part, fill=1, font=self._tiny, anchor="mm")
+            draw.text((width / 2, 1 + (height - 2) * (1 + 2 * line) / 4), part, fill=1, font=tiny, anchor="mm")
         return Glyph(ink, 0, -round(ASCENT * self.em), width, boxed=True)
 
 
+@dataclass(frozen=True, slots=True)
 class Fonts:
-    """The faces of a document. Not for several threads at a time."""
+    """The files of a regular and a bold font, and of others that have rare characters."""
 
-    def __init__(self, regular: Path, bold: Path, rare: Sequence[Path] = ()) -> None:
-        self._files = {False: (regular, *rare), True: (bold, *rare)}
-        self._faces: dict[tuple[int, bool], Face] = {}
+    regular: Path
+    bold: Path
+    rare: tuple[Path, ...] = ()
 
     def face(self, em: int, *, bold: bool = False) -> Face:
-        """Return the face of `em` dots."""
-        key = (em, bold)
-        if key not in self._faces:
-            opened = [_opened(path, em) for path in self._files[bold]]
-            self._faces[key] = Face(opened, _opened(self._files[False][0], max(9, round(em * 0.42))), em)
-        return self._faces[key]
+        """Open the face of `em` dots; it keeps its files mapped into memory, some megabytes, as long as it is held.
+
+        Raises ConfigurationError for a file that is no font, or has no simplified Chinese.
+        """
+        return Face((self.bold if bold else self.regular, *self.rare), self.regular, em)
 
 
 def find_fonts(folder: Path | None = None) -> Fonts:
     """Look for Noto Sans CJK in `folder`, or else in the usual ones. Reads the disk.
 
-    What is returned holds the files mapped into memory, some 25 MB, until it is dropped: find them anew for each job.
     Raises ConfigurationError, which says what to install, when there is none.
     """
     folders = [folder] if folder else [each.expanduser() for each in FOLDERS]
@@ -125,7 +127,7 @@ def find_fonts(folder: Path | None = None) -> Fonts:
             f"no {REGULAR[0]} and {BOLD[0]} in {', '.join(map(str, folders))}: install the package fonts-noto-cjk "
             "(apt install fonts-noto-cjk), or name the folder that has them in `fonts`"
         )
-    return Fonts(regular, bold, [installed[name] for name in RARE if name in installed])
+    return Fonts(regular, bold, tuple(installed[name] for name in RARE if name in installed))
 
 
 def is_ignorable(character: str) -> bool:
@@ -139,15 +141,21 @@ def _first(names: Iterable[str], installed: dict[str, Path]) -> Path | None:
 
 
 def _opened(path: Path, em: int) -> ImageFont.FreeTypeFont:
-    """Open the face for simplified Chinese, where a file has several."""
-    faces = range(5) if path.suffix == ".ttc" else range(1)
     try:
-        for index in faces:
-            font = ImageFont.FreeTypeFont(str(path), em, index=index, layout_engine=ImageFont.Layout.BASIC)
-            if len(faces) == 1 or (font.getname()[0] or "").endswith(" SC"):
-                return font
+        return ImageFont.FreeTypeFont(str(path), em, index=_face_of(path), layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
         raise ConfigurationError(f"{path} is no font: {error}") from error
+
+
+@cache
+def _face_of(path: Path) -> int:
+    """Return the number of the face for simplified Chinese, where a file has several."""
+    if path.suffix != ".ttc":
+        return 0
+    for number in range(5):
+        name, _ = ImageFont.FreeTypeFont(str(path), index=number, layout_engine=ImageFont.Layout.BASIC).getname()
+        if (name or "").endswith(" SC"):
+            return number
     raise ConfigurationError(f"{path} has no face for simplified Chinese")
 
 

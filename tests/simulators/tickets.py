@@ -7,7 +7,7 @@ from functools import cache
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from drivers.printer.fonts import Fonts, find_fonts
+from drivers.printer.fonts import Face, Fonts, find_fonts
 from protocol.documents import (
     Align,
     Block,
@@ -33,8 +33,14 @@ VERIFIED_AT = f"https://hub.example/verify/{LOG}?s=MEUCIQDx7Q2K9F4MqYw3"
 
 @cache
 def fonts() -> Fonts:
-    """Return the installed fonts; looking for them takes a while."""
+    """Return the installed fonts."""
     return find_fonts()
+
+
+@cache
+def face() -> Face:
+    """Return the face of running text; opening it takes a while."""
+    return fonts().face(24)
 
 
 def signature(width: int = 400, height: int = 160) -> bytes:

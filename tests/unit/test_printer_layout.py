@@ -223,7 +223,7 @@ def test_every_character_of_gb2312_is_drawn() -> None:
         if not (high == 0xD7 and low >= 0xFA)
     ]
     assert len(characters) == 6_763
-    face = tickets.fonts().face(24)
+    face = tickets.face()
     assert [character for character in characters if face.glyph(character).boxed] == []
 
 
@@ -231,7 +231,7 @@ def test_every_character_of_gb2312_is_drawn() -> None:
 @given(number=st.one_of(st.integers(0x3400, 0x4DB5), st.integers(0x4E00, 0x9FEF)))
 def test_characters_of_gbk_and_of_the_first_four_bytes_of_gb18030_are_drawn(number: int) -> None:
     """CJK Unified Ideographs and Extension A, which GB 18030-2005 demands of everybody."""
-    assert not tickets.fonts().face(24).glyph(chr(number)).boxed
+    assert not tickets.face().glyph(chr(number)).boxed
 
 
 def test_what_no_font_has_is_a_box_with_its_number_and_is_counted() -> None:
@@ -245,13 +245,13 @@ def test_what_no_font_has_is_a_box_with_its_number_and_is_counted() -> None:
 
 
 def test_half_of_a_character_is_a_box_too() -> None:
-    assert tickets.fonts().face(24).glyph("\ud800").boxed
+    assert tickets.face().glyph("\ud800").boxed
 
 
 @settings(max_examples=300, deadline=None)
 @given(character=st.characters())
 def test_no_glyph_is_wider_than_two_characters(character: str) -> None:
-    glyph = tickets.fonts().face(24).glyph(character)
+    glyph = tickets.face().glyph(character)
     assert 0 <= glyph.advance <= 48
     assert glyph.boxed or glyph.advance or glyph.ink is None or is_ignorable(character) or glyph.ink.width <= 96
 
@@ -279,8 +279,8 @@ def test_rare_characters_come_from_another_font(tmp_path: Path) -> None:
     default = ImageFont.load_default(24)
     assert isinstance(default, ImageFont.FreeTypeFont)
     latin.write_bytes(default.font_bytes)
-    fonts = Fonts(latin, latin, [folder / "NotoSansCJK-Regular.ttc"])
-    face, noto = fonts.face(24), tickets.fonts().face(24)
+    fonts = Fonts(latin, latin, (folder / "NotoSansCJK-Regular.ttc",))
+    face, noto = fonts.face(24), tickets.face()
     assert face.glyph("检").ink is not None
     assert (face.glyph("检").advance, face.glyph("检").boxed) == (noto.glyph("检").advance, False)
     assert Fonts(latin, latin).face(24).glyph("检").boxed
