@@ -10,6 +10,7 @@ A bundle that takes over is on trial: unless the hub is heard in time, or if the
 box goes back to what it ran before. Who runs no bundle runs the file that the box came with.
 """
 
+import fcntl
 import os
 import re
 import shutil
@@ -25,7 +26,7 @@ from msgspec import Meta, Struct
 from edge.config_file import BUNDLE_FILE
 from edge.lasting import replace_file, sync_folder
 from protocol import logs
-from protocol.errors import ConfigurationError
+from protocol.errors import ConfigurationError, UplinkUnavailableError
 
 FOLDER: Final = "configuration"
 TRUST: Final = "trust"
@@ -118,6 +119,20 @@ class Bundles:
             log.critical("configuration_ledger_not_written", reason=str(error))
             return False
         return True
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from adding bundles while the block runs: one may have outlived its agent.
+
+        Raises UplinkUnavailableError when there is such a one.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UplinkUnavailableError("another process is fetching already") from error
+            yield
 
     def place(self, bundle: str) -> Path | None:
         """Return the folder of a bundle, None for the file that the box came with; raise ConfigurationError."""

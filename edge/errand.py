@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import re
 import sys
@@ -41,8 +42,13 @@ def main() -> int:
     parser.add_argument("--at", type=datetime.fromisoformat, required=True)
     options = parser.parse_args()
     logs.configure(program="edge")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     found = asyncio.run(_run(options.verb, options.config, options.at.astimezone(UTC)))
-    sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+    try:
+        sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # the agent was killed meanwhile; nobody wants to know any more
+        os._exit(1)
     return 0
 
 
@@ -55,7 +61,8 @@ async def _run(verb: str, file: Path, at: datetime) -> Finding:
                 return Finding(outcome="nothing")
             source = Source(config, Door(client, asyncio.get_running_loop()), at)
             errand = _fetch if verb == "fetch" else _install
-            return await asyncio.to_thread(errand, source, config, file)
+            with Bundles(config.data).alone():
+                return await asyncio.to_thread(errand, source, config, file)
     except NotTrustedError as error:
         return Finding(outcome="not_trusted", reason=str(error))
     except (DiwangError, OSError) as error:
@@ -113,10 +120,15 @@ async def _report(client: httpx.AsyncClient, config: configuration.Config, file:
         "config": _masked(config_file.of_the_hub(file, bundles.place(ledger.running))),
     }
     try:
-        response = await client.put("/gateway/v1/configs/reported", content=msgspec.json.encode(body))
-        response.raise_for_status()
+        response = await client.put(
+            "/gateway/v1/configs/reported",
+            content=msgspec.json.encode(body, enc_hook=str),
+            headers={"Content-Type": "application/json"},
+        )
     except httpx.HTTPError as error:
         raise UplinkUnavailableError(f"the hub's door: {error}") from error
+    if not response.is_success:
+        raise UplinkUnavailableError(f"the hub takes no report: HTTP {response.status_code} {response.text[:500]}")
 
 
 def _masked(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any TOML value

@@ -54,6 +54,7 @@ class RemoteConfig:
         self._bundles = Bundles(config.data)
         self._slots = Slots.of(config.updates.slots)
         self._said = ""
+        self._unreported = True
 
     async def configure(self, _: Mapping[str, Any]) -> dict[str, Any]:
         """Look at once for what this box is to run; answers what it runs now. Raises DeviceRefusedError."""
@@ -69,10 +70,11 @@ class RemoteConfig:
         await self._prove()
         if not self._obeys:
             return
-        await self._report()
         while True:
             self._wake.clear()
             await self._look()
+            if self._unreported:
+                await self._report()
             try:
                 async with asyncio.timeout(self._config.configuration.look_every_s):
                     await self._wake.wait()
@@ -161,7 +163,9 @@ class RemoteConfig:
         await self._say("release.returned", Severity.MAJOR, {"release": trial.rejected, "reason": trial.reason})
 
     async def _report(self) -> None:
-        await self._errand("report", self._hub_clock.now())
+        """Tell the hub what runs; what it did not hear is told after the next look."""
+        found = await self._errand("report", self._hub_clock.now())
+        self._unreported = found.outcome != "nothing"
 
     async def _errand(self, verb: errands.Verb, at: datetime) -> Finding:
         """Run an errand; what goes wrong is logged when it begins, and not again until something went well."""
