@@ -109,7 +109,7 @@ class Fonts:
     def face(self, em: int, *, bold: bool = False) -> Face:
         """Open the face of `em` dots; it keeps its files mapped into memory, some megabytes, as long as it is held.
 
-        Raises ConfigurationError for a file that is no font, or has no simplified Chinese.
+        Raises ConfigurationError for a file that is no font, or has no mainland Chinese.
         """
         return Face((self.bold if bold else self.regular, *self.rare), self.regular, em)
 
@@ -149,14 +149,14 @@ def _opened(path: Path, em: int) -> ImageFont.FreeTypeFont:
 
 @cache
 def _face_of(path: Path) -> int:
-    """Return the number of the face for simplified Chinese, where a file has several."""
+    """Return the number of the face for mainland Chinese, where a file has several."""
     if path.suffix != ".ttc":
         return 0
     for number in range(5):
         name, _ = ImageFont.FreeTypeFont(str(path), index=number, layout_engine=ImageFont.Layout.BASIC).getname()
         if (name or "").endswith(" SC"):
             return number
-    raise ConfigurationError(f"{path} has no face for simplified Chinese")
+    raise ConfigurationError(f"{path} has no face for mainland Chinese")
 
 
 def _drawn(font: ImageFont.FreeTypeFont, character: str) -> Glyph:
