@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import aiomqtt
@@ -14,7 +15,9 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import Config, Hub, Secret
-from protocol import topics
+from edge.enrolment.identity import clock_is_behind
+from protocol import logs, topics
+from protocol.clock import SystemClock
 from protocol.errors import ConfigurationError, UplinkUnavailableError
 
 _REFUSED: Final = 0x80  # MQTT 3.1.1 section 3.9.3
@@ -23,6 +26,11 @@ _WHO: Final = "the broker does not know this gateway or its password: is the acc
 _WHO_CODES: Final = frozenset({4, 5, 134, 135})
 _LIBRARY_LOG: Final = logging.getLogger("edge.link.mqtt")
 _LIBRARY_LOG.setLevel(logging.ERROR)  # it warns of a dozen publications under way, which is what a window is
+
+_NO_CHECK_TIME: Final = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL (x509_vfy.h), which Python has no name for."""
+
+log = logs.get(__name__)
 
 
 class Link:
@@ -114,6 +122,10 @@ def tls_context(hub: Hub, *, tls: bool) -> ssl.SSLContext | None:
         context = ssl.create_default_context(cafile=hub.ca_file or None)
         if hub.cert_file:
             context.load_cert_chain(hub.cert_file, hub.key_file)
+            if clock_is_behind(Path(hub.cert_file), SystemClock().now()):
+                # A box without a clock battery must reach the hub to learn the time. Root and name are verified still.
+                log.warning("certificates_taken_without_their_time", reason="the clock is before the box's enrolment")
+                context.verify_flags |= _NO_CHECK_TIME
     except (OSError, ssl.SSLError) as error:
         raise ConfigurationError(f"hub: the certificates cannot be used: {error}") from error
     return context
