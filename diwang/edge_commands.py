@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from diwang.camera_commands import cameras
 from diwang.doctor_commands import doctor, support
 from diwang.enrolment_commands import enrol, reset
 from protocol.errors import DiwangError
 
 app = typer.Typer(no_args_is_help=True, help="The edge agent: devices on one side, the hub on the other.")
 
+app.command()(cameras)
 app.command()(doctor)
 app.command()(support)
 app.command()(enrol)
