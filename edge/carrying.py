@@ -1,11 +1,12 @@
 """The process that carries footage to the hub: `python -m edge.carrying`, spoken to over standard input and output.
 
 It has the HTTP client that the agent does not carry around, lives while there is something to carry, and forgets
-nothing when it is killed. Its first line in is a Begin, each later one `hold` or `go`; each line out is an Outcome. It
+nothing when it is killed. Its first line in is a Begin, each later one `go` or `hold`; each line out is an Outcome. It
 ends when everything has been carried (0), when the hub is away (AWAY), and when its input closes.
 """
 
 import asyncio
+import logging
 import os
 import sys
 from datetime import timedelta
@@ -32,6 +33,7 @@ log = logs.get(__name__)
 
 async def _run(begin: Begin, words: asyncio.StreamReader) -> int:
     valve = Valve(begin.config.uploads.limit_kib_s * 1024, SystemClock())
+    valve.shut()  # until the agent knows that no alarm waits
     carrying = asyncio.create_task(_carry_all(begin, valve), name="carrying")
     listening = asyncio.create_task(_listen(words, valve), name="listening")
     await asyncio.wait((carrying, listening), return_when=asyncio.FIRST_COMPLETED)
@@ -85,6 +87,7 @@ async def _main() -> int:
 def main() -> int:
     """Carry until there is nothing left, and return the exit code."""
     logs.configure(program="uploads", json_lines=True)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     os.nice(_NICENESS)
     return asyncio.run(_main())
 

@@ -79,14 +79,14 @@ class Carrier:
         except ClipRefusedError as error:
             refused = Carriage(refused=str(error), refused_at=self._clock.now())
             note_carriage(folder, clip.sha256, refused)
-            log.warning("clip_refused", sha256=clip.sha256, reason=str(error))
+            log.debug("clip_refused", sha256=clip.sha256, reason=str(error))
             return refused
         state = carriage(folder, clip.sha256)
         if confirmed:
             now = self._clock.now()
             state = msgspec.structs.replace(state, confirmed_at=now, keep_until=now + self._keep_for)
             note_carriage(folder, clip.sha256, state)
-            log.info("clip_confirmed", sha256=clip.sha256, bytes=clip.bytes)
+            log.debug("clip_confirmed", sha256=clip.sha256, bytes=clip.bytes)
         return state
 
     async def _carried(self, folder: Path, clip: Clip) -> bool:

@@ -108,12 +108,12 @@ class Uploads:
         return settled > 0
 
     async def _hold(self, process: Process) -> None:
-        """Hold the process while alarms wait."""
+        """Let the process go on while no alarm waits."""
         while True:
-            await self._outbox.alarms(waiting=True)
-            _tell(process, HOLD)
             await self._outbox.alarms(waiting=False)
             _tell(process, GO)
+            await self._outbox.alarms(waiting=True)
+            _tell(process, HOLD)
 
     async def _hear(self, outcome: Outcome) -> None:
         if not outcome.refused:

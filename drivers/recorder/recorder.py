@@ -35,7 +35,7 @@ log = logs.get(__name__)
 class BodyRecorder:
     """A dock of recorders: `Reports`, `Obeys` and `Releases`."""
 
-    commands = frozenset({"status", "release"})
+    commands = frozenset({"footage", "release"})
 
     def __init__(self, dock: Dock, find: Callable[[], list[Medium]]) -> None:
         self.device = dock.device
@@ -75,11 +75,11 @@ class BodyRecorder:
                 log.warning("clip_not_noted_as_told", device=self.device, reason=str(error))
 
     async def obey(self, name: str, args: dict[str, Any]) -> Answer:
-        if name == "status" and not args:
-            return Answer(await self._dock.hands.do(self._status))
+        if name == "footage" and not args:
+            return Answer(await self._dock.hands.do(self._standing))
         if name == "release" and args.keys() == {"sha256"}:
             return Answer(await self._dock.hands.do(self._delete, args["sha256"]))
-        raise DeviceRefusedError("a recorder obeys status, and release with the sha256 of a clip")
+        raise DeviceRefusedError("a recorder obeys footage, and release with the sha256 of a clip")
 
     async def _work(self, say: Say) -> None:
         try:
@@ -138,7 +138,7 @@ class BodyRecorder:
         done = [docking.medium.label for docking in self._dockings.values() if docking.complete]
         return Health(DeviceState.OK, f"all taken, may be removed: {', '.join(done)}" if done else "nothing is docked")
 
-    def _status(self) -> dict[str, Any]:
+    def _standing(self) -> dict[str, Any]:
         clips = [clip for clip in tuple(self._dock.footage.clips.values()) if self._dock.footage.has(clip.sha256)]
         confirmed = [clip for clip in clips if carriage(self._dock.footage.folder, clip.sha256).confirmed_at]
         return {

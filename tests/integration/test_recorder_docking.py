@@ -109,7 +109,7 @@ async def test_the_same_bytes_under_another_name_are_not_kept_twice(tmp_path: Pa
         await here.told("recorder.docked", 2)
         await here.until(lambda: bool(here.health) and "unit-a, unit-b" in here.health[-1].detail)
         assert len(here.of("recorder.clip")) == 1
-        status = (await here.driver.obey("status", {})).data
+        status = (await here.driver.obey("footage", {})).data
     assert status["clips"] == 1
     assert [each["known"] for each in status["docked"]] == [0, 1]
     assert len(kept(tmp_path)) == 1

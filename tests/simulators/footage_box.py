@@ -12,7 +12,7 @@ import msgspec
 
 from drivers.footage import FOLDER, Carriage, Clip, Footage, carriage
 from edge.config import load
-from edge.upload_words import Begin, Outcome
+from edge.upload_words import GO, Begin, Outcome
 from protocol.clock import SystemClock
 from tests.simulators.edge_process import ROOT
 
@@ -83,6 +83,7 @@ class Carrying:
             stderr=asyncio.subprocess.DEVNULL,
         )
         self.say(msgspec.json.encode(self._begin))
+        self.say(GO)
         self.lives += 1
         return self
 
