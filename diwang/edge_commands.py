@@ -10,6 +10,7 @@ import typer
 from diwang.camera_commands import cameras
 from diwang.doctor_commands import doctor, support
 from diwang.enrolment_commands import enrol, reset
+from diwang.update_commands import slots, update
 from protocol.errors import DiwangError
 
 app = typer.Typer(no_args_is_help=True, help="The edge agent: devices on one side, the hub on the other.")
@@ -19,6 +20,8 @@ app.command()(doctor)
 app.command()(support)
 app.command()(enrol)
 app.command()(reset)
+app.command()(update)
+app.command()(slots)
 
 
 @app.command()

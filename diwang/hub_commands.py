@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from diwang import signing_commands
 from protocol.clock import SystemClock
 from protocol.errors import DiwangError
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="The hub: takes what gateways report, and tells people.")
 keys = typer.Typer(no_args_is_help=True, help="API keys, made on this machine whether the hub runs or not.")
 app.add_typer(keys, name="keys")
+app.add_typer(signing_commands.releases, name="releases")
+app.add_typer(signing_commands.signing, name="signing")
 
 Data = Annotated[Path, typer.Option(help="Folder of everything the hub keeps", file_okay=False)]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file of settings", exists=True, dir_okay=False)]
