@@ -161,4 +161,4 @@ async def in_the_air(folder: Path) -> AsyncIterator[tuple[str, Airwaves]]:
             yield address, airwaves
         finally:
             bus.disconnect()
-            await bus.wait_for_disconnect()
+            await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
