@@ -14,11 +14,16 @@ _ATTEMPTS: Final = 2
 
 
 class Conversation:
-    """One connection. `sent` counts the bytes of tickets, `acknowledged` those that surely have reached the printer."""
+    """One connection.
+
+    `sent` counts the bytes of tickets, `acknowledged` those that surely have reached the printer, `garbled` the answers
+    that could not be read.
+    """
 
     def __init__(self, connection: Connection, pacer: Pacer, *, fence_every: int) -> None:
         self.sent = 0
         self.acknowledged = 0
+        self.garbled = 0
         self._connection, self._pacer, self._fence_every = connection, pacer, fence_every
         self._since_fence = 0
 
@@ -70,12 +75,23 @@ class Conversation:
             await self._connection.write(query.request[at : at + size], fence=False)
 
     async def hear(self, query: Query, within_s: float) -> PrinterStatus | None:
-        """Return the answer to what was put, None when it does not come in time; raise as the query's decoder does."""
+        """Return the answer to what was put, None when it does not come in time; raise as the query's decoder does.
+
+        What comes behind the answer stays: two questions may have been put.
+        """
+        inbox = self._connection.inbox
+        heard = inbox.content
         try:
             async with asyncio.timeout(within_s):
-                heard = self._connection.inbox.content
-                while (status := query.decode(heard)) is None:
-                    heard = await self._connection.inbox.more()
+                while True:
+                    for size in range(1, len(heard) + 1):
+                        if status := query.decode(heard[:size]):
+                            inbox.forget(size)
+                            return status
+                    heard = await inbox.more()
         except TimeoutError:
             return None
-        return status
+        except UndecodableMessageError:
+            self.garbled += 1
+            inbox.forget()
+            raise

@@ -12,10 +12,11 @@ from drivers.printer import words
 from drivers.printer.contract import Dialect, Ticket
 from drivers.printer.dialects import dialect_of
 from drivers.printer.fonts import Fonts, find_fonts
+from drivers.printer.jobs import Job
 from drivers.printer.journal import Ending, Journal, Result
 from drivers.printer.layout import Sheet, lay_out
 from drivers.printer.options import PrinterOptions
-from drivers.printer.press import Job, Press
+from drivers.printer.press import Press
 from drivers.printer.transports import Line, line_to
 from firmware_configs.printers import PRINTERS, Printer
 from protocol.clock import Clock

@@ -3,15 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Final
-from uuid import UUID
 
 from drivers.contract import Health
 from drivers.printer import words
-from drivers.printer.contract import Bitmap, Condition, Dialect, PrinterStatus, Query, Ticket
+from drivers.printer.contract import Condition, Dialect, PrinterStatus, Query
 from drivers.printer.conversation import Conversation
+from drivers.printer.jobs import Job, JobOverError, Patience, Word
 from drivers.printer.journal import Ending, Journal, Result
 from drivers.printer.options import PrinterOptions
 from drivers.printer.pacing import Pacer
@@ -30,26 +28,6 @@ _MOST_BREAKS: Final = 12
 _SLACK_S: Final = 5.0
 
 log = logs.get(__name__)
-
-
-@dataclass(slots=True)
-class Job:
-    """A ticket to print. `ended` is what became of it; `cancelled` is set by whoever does not want it any more."""
-
-    id: UUID
-    picture: Bitmap
-    ticket: Ticket
-    copies: int
-    ended: asyncio.Future[Ending]
-    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class _OverError(Exception):
-    """The job ends here, without paper."""
-
-    def __init__(self, result: Result, detail: str) -> None:
-        super().__init__(detail)
-        self.ending = Ending(result, detail)
 
 
 class Press:
@@ -88,7 +66,7 @@ class Press:
         for copy in range(job.copies):
             try:
                 ending = await self._copy(job)
-            except _OverError as over:
+            except JobOverError as over:
                 which = f" ({copy + 1}/{job.copies})" if job.copies > 1 else ""
                 return Ending(over.ending.result, over.ending.detail + which)
         return ending
@@ -96,7 +74,7 @@ class Press:
     async def _copy(self, job: Job) -> Ending:
         resume = self._options.broken_off == "resume"
         progress = Progress(job.picture, job.ticket, buffer_bytes=self._printer.buffer_bytes, resume=resume)
-        away = _Patience(self._clock, self._options.back_within_s)
+        away = Patience(self._clock, self._options.back_within_s)
         while True:
             await self._pause(job, 0)
             try:
@@ -152,17 +130,12 @@ class Press:
         return await self._finish(talk, job, resumable=ticket.resumable)
 
     async def _outlasted(self, talk: Conversation, job: Job, status: PrinterStatus, progress: Progress) -> bool:
-        """Wait until the printer has been seen to; return whether it has kept, and burnt, all that was sent.
-
-        A question waits in its buffer behind the rows: where one is answered the others were not lost. Some printers
-        empty their buffer when the cover opens; of one that was open before it could be asked, nothing is known.
-        """
+        """Wait until the printer has been seen to; return whether it has kept, and burnt, all that was sent."""
         query = self._dialect.completion_query
         if query is None or Condition.COVER_OPEN in status.conditions:
             await self._ready(talk, job)
             return False
-        await talk.put(query)
-        if await self._word(talk, job, query, held=True) is not _Word.BURNT:
+        if await self._word(talk, job, query, held=True) is not Word.BURNT:
             return False
         progress.burnt()
         return True
@@ -174,13 +147,12 @@ class Press:
             if await self._ready(talk, job) and resumable:
                 return None
             return Ending(Result.SENT_UNCONFIRMED, words.NOT_CONFIRMED)
-        await talk.put(query)
         match await self._word(talk, job, query, held=False):
-            case _Word.BURNT:
+            case Word.BURNT:
                 return Ending(Result.PRINTED)
-            case _Word.DOUBTFUL if resumable:
+            case Word.DOUBTFUL if resumable:
                 return None
-        raise _OverError(Result.SENT_UNCONFIRMED, words.SILENT)
+        raise JobOverError(Result.SENT_UNCONFIRMED, words.SILENT)
 
     async def _ready(self, talk: Conversation, job: Job) -> bool:
         """Wait until nothing keeps the printer from printing; return whether anything did."""
@@ -188,7 +160,7 @@ class Press:
         if query is None:
             self._notice(PrinterStatus())
             return False
-        patience, waited = _Patience(self._clock, self._options.hand_within_s), False
+        patience, waited = Patience(self._clock, self._options.hand_within_s), False
         while True:
             status = await talk.ask(query)
             self._notice(status)
@@ -198,18 +170,25 @@ class Press:
             patience.check(words.conditions(status.blocked))
             await self._pause(job, _LOOK_AGAIN_S)
 
-    async def _word(self, talk: Conversation, job: Job, query: Query, *, held: bool) -> "_Word":
-        """Wait for the answer to a completion query that was put; `held` when the printer did not print already then.
+    async def _word(self, talk: Conversation, job: Job, query: Query, *, held: bool) -> Word:
+        """Ask whether all that was sent is on paper; `held` when the printer did not print already before.
 
-        The question is put again as long as the printer was well all the time. After that a fresh one proves nothing.
+        The question waits in the printer's buffer behind the rows: its answer says that they were not lost. Some
+        printers empty their buffer when the cover opens, so that a question which came after that proves nothing; nor
+        does one that is put anew because the first was never answered.
         """
-        hand = _Patience(self._clock, self._options.hand_within_s)
-        word = _Patience(self._clock, self._burning_s)
+        await talk.put(query)
+        if query != self._dialect.status_query and await self._is_open(talk):
+            await self._ready(talk, job)
+            return Word.DOUBTFUL
+        hand = Patience(self._clock, self._options.hand_within_s)
+        word = Patience(self._clock, self._burning_s)
         while True:
+            garbled = talk.garbled
             status = await self._heard(talk, query)
             if status and not status.busy and not status.blocked:
                 self._notice(status)
-                return _Word.BURNT
+                return Word.BURNT
             answered = status is not None
             if status is None and self._dialect.status_query:
                 status = await talk.ask(self._dialect.status_query)
@@ -220,10 +199,17 @@ class Press:
                 word.rest()
                 hand.check(words.conditions(status.blocked))
             elif word.is_over():
-                return _Word.DOUBTFUL if held else _Word.SILENT
+                return Word.DOUBTFUL if held else Word.SILENT
             await self._pause(job, _AGAIN_S)
-            if answered or not held:
+            if answered or (talk.garbled > garbled and not held):
                 await talk.put(query)
+
+    async def _is_open(self, talk: Conversation) -> bool:
+        if self._dialect.status_query is None:
+            return False
+        status = await talk.ask(self._dialect.status_query)
+        self._notice(status)
+        return Condition.COVER_OPEN in status.conditions
 
     async def _heard(self, talk: Conversation, query: Query) -> PrinterStatus | None:
         try:
@@ -237,7 +223,7 @@ class Press:
             async with asyncio.timeout(seconds):
                 await job.cancelled.wait()
         if job.cancelled.is_set():
-            raise _OverError(Result.CANCELLED, words.CANCELLED)
+            raise JobOverError(Result.CANCELLED, words.CANCELLED)
 
     def _talk(self, connection: Connection) -> Conversation:
         return Conversation(connection, self._pacer, fence_every=self._printer.pace.fence_every)
@@ -258,38 +244,6 @@ class Press:
             self._tell(health)
 
 
-class _Word(Enum):
-    """What a printer says of all that it was sent: it is on paper; rows may be lost; nothing, though it seems well."""
-
-    BURNT = auto()
-    DOUBTFUL = auto()
-    SILENT = auto()
-
-
-class _Patience:
-    """How long something is waited for, from the first time that it is asked."""
-
-    def __init__(self, clock: Clock, seconds: float) -> None:
-        self._clock, self._seconds = clock, seconds
-        self._since: float | None = None
-
-    def rest(self) -> None:
-        """Begin anew."""
-        self._since = None
-
-    def is_over(self) -> bool:
-        """Whether it has been too long."""
-        now = self._clock.monotonic()
-        if self._since is None:
-            self._since = now
-        return now - self._since >= self._seconds
-
-    def check(self, matter: str) -> None:
-        """End the job when it has been too long."""
-        if self.is_over():
-            raise _OverError(Result.FAILED, words.waited_for(matter, self._seconds))
-
-
 def _check_breaks(progress: Progress, matter: str) -> None:
     if progress.breaks > _MOST_BREAKS:
-        raise _OverError(Result.FAILED, f"{matter}, {progress.breaks} x")
+        raise JobOverError(Result.FAILED, f"{matter}, {progress.breaks} x")

@@ -53,9 +53,15 @@ class Progress:
         self._ends.clear()
 
     def _beginning(self, index: int) -> int:
-        bands, white = self.ticket.bands, bytes(self._picture.stride)
+        """Return the band from which the block of this band begins, with the white before it: a code needs that."""
+        bands = self.ticket.bands
         if index == len(bands):
             return index
-        while index and self._picture.band(bands[index].first_row - 1, 1) != white:
+        while index and not self._is_white(bands[index].first_row - 1, 1):
+            index -= 1
+        if index and self._is_white(bands[index - 1].first_row, bands[index - 1].rows):
             index -= 1
         return index
+
+    def _is_white(self, first_row: int, rows: int) -> bool:
+        return not any(self._picture.band(first_row, rows))

@@ -33,13 +33,13 @@ class Inbox:
         if self._broken:
             raise DeviceUnreachableError(self._broken)
 
-    def forget(self) -> None:
-        """Empty it, before a question."""
-        self._heard.clear()
+    def forget(self, count: int = _KEPT) -> None:
+        """Drop so many bytes that were read, or all."""
+        del self._heard[:count]
 
     @property
     def content(self) -> bytes:
-        """All that came since it was emptied."""
+        """All that came and was not dropped."""
         return bytes(self._heard)
 
     async def more(self) -> bytes:
