@@ -26,17 +26,21 @@ from hub.devices import endpoints as devices
 from hub.enrolment import endpoints as enrolment
 from hub.enrolment import gateway_endpoints as enrolment_door
 from hub.events import endpoints as events
+from hub.evidence import endpoints as evidence
 from hub.footage import endpoints as footage
 from hub.footage import viewing
 from hub.gateways import endpoints as gateways
 from hub.grids import endpoints as grids
 from hub.ingest import endpoints as ingest
+from hub.installations import endpoints as installations
+from hub.installations import gateway_endpoints as installation_door
 from hub.kiosks import endpoints as kiosks
 from hub.media import endpoints as media
 from hub.notifications import endpoints as notifications
 from hub.organisation import endpoints as organisation
 from hub.parts import Parts
 from hub.recalls import endpoints as recalls
+from hub.registers import endpoints as registers
 from hub.stream import endpoints as stream
 from hub.subjects import endpoints as subjects
 from hub.tasks import endpoints as tasks
@@ -64,6 +68,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     events.router,
     gateways.router,
     ingest.router,
+    installations.router,
     media.router,
     uploads.router,
     footage.router,
@@ -72,6 +77,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     anomalies.router,
     alerts.router,
     recalls.router,
+    registers.router,
+    evidence.router,
     complaints.router,
     kiosks.router,
 )
@@ -83,6 +90,7 @@ GATEWAY_ROUTERS: Final[tuple[APIRouter, ...]] = (
     uploads.gateway_router,
     enrolment_door.router,
     configs_door.router,
+    installation_door.router,
 )
 """What lies under /gateway/v1, for boxes: who calls is `hub.gateways.calling.CallingGateway`."""
 

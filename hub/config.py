@@ -11,10 +11,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hub.anomalies.settings import AnomaliesSettings
+from hub.certificates.settings import TlsSettings
 from hub.custody.settings import CustodySection
 from hub.footage.settings import FootageSection
 from hub.uploads.settings import UploadsSection
-from hub.certificates.settings import TlsSettings
 from protocol.errors import ConfigurationError
 
 MOUNTED_SECRETS: Final = Path("/run/secrets")
@@ -48,6 +48,12 @@ class HttpSection(Section):
     max_body_bytes: int = Field(
         1024 * 1024, ge=1024, description="Largest request body; uploads have limits of their own"
     )
+
+    @property
+    def address(self) -> str:
+        """Where people reach the hub, as far as its settings tell: without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
 
 
 class BrokerSection(Section):

@@ -122,7 +122,9 @@ class AnomaliesSettings(Thresholds):
     severities: dict[str, Severity] = Field(
         SEVERITY_OF, description="Severity by type of what the hub finds; a device's own event brings its own"
     )
-    event_prefixes: tuple[str, ...] = Field(("camera.",), description="Types of device events that are anomalies")
+    event_prefixes: tuple[str, ...] = Field(
+        ("camera.", "thermometer.", "installation."), description="Types of device events that are anomalies"
+    )
 
     @field_validator("severities")
     @classmethod

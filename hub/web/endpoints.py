@@ -1,22 +1,27 @@
 """The pages: logging in, and the command centre. What they show comes from the API like everybody's."""
 
+import hmac
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path as Folder
 from typing import Annotated, Final
 
 import jinja2
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from hub.api.access import cookie_name
+from hub.installations import repository as installations
 from hub.parts import PartsHere
 from hub.web.language import COOKIE, language_of
 from hub.words.catalogue import DEFAULT, LANGUAGES, Language, words
 
-HERE: Final = Path(__file__).parent
+HERE: Final = Folder(__file__).parent
 VERSION: Final = version("diwang")
 _YEAR_S: Final = 365 * 86_400
+
+CertificateNumber = Annotated[str, Path(pattern=r"^AZ-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}$")]
+CertificateDigits = Annotated[str, Query(pattern="^([0-9a-f]{16})?$")]
 
 router = APIRouter(include_in_schema=False)
 static_files = StaticFiles(directory=HERE / "static")
@@ -51,6 +56,17 @@ async def kiosk(request: Request, language: Annotated[Language | None, Query()] 
     return _page(request, "kiosk.html", language or DEFAULT)
 
 
+@router.get("/verify/{number}")
+async def verify_page(
+    request: Request, parts: PartsHere, number: CertificateNumber, d: CertificateDigits = ""
+) -> HTMLResponse:
+    """What anyone sees who scans the code of an installation certificate; the code holds digits of what it says."""
+    async with parts.database.read() as session:
+        row = await installations.with_number(session, number)
+    fits = row is not None and hmac.compare_digest((row.digest or "")[:16], d)
+    return _page(request, "verify.html", certificate=row.content if row is not None and fits else None)
+
+
 @router.get("/words/{language}.json")
 async def catalogue(language: Language) -> Response:
     """Return the words that the scripts show."""
@@ -65,9 +81,9 @@ async def choose_language(language: Language) -> Response:
     return response
 
 
-def _page(request: Request, template: str, language: Language | None = None) -> HTMLResponse:
+def _page(request: Request, template: str, language: Language | None = None, **shown: object) -> HTMLResponse:
     language = language or language_of(request)
     html = _pages.get_template(template).render(
-        language=language, languages=LANGUAGES, words=words(language), version=VERSION
+        language=language, languages=LANGUAGES, words=words(language), version=VERSION, **shown
     )
     return HTMLResponse(html, headers={"Cache-Control": "no-store", "Vary": "Cookie, Accept-Language"})

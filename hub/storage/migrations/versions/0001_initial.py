@@ -439,6 +439,25 @@ def upgrade() -> None:
         batch_op.create_index('ix_duty_grid_since', ['grid_id', 'since'], unique=False)
         batch_op.create_index('ix_duty_officer_since', ['officer_id', 'since'], unique=False)
 
+    op.create_table('evidence',
+    sa.Column('gateway', sa.String(length=64), nullable=False),
+    sa.Column('event', sa.Uuid(), nullable=False),
+    sa.Column('device', sa.String(length=64), nullable=False),
+    sa.Column('type', sa.String(length=128), nullable=False),
+    sa.Column('at', base.Utc(timezone=True), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('reviewer_id', sa.Uuid(), nullable=True),
+    sa.Column('admitter_id', sa.Uuid(), nullable=True),
+    sa.Column('acts', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=False),
+    sa.Column('changed_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['admitter_id'], ['officer.id'], name=op.f('fk_evidence_admitter_id_officer')),
+    sa.ForeignKeyConstraint(['reviewer_id'], ['officer.id'], name=op.f('fk_evidence_reviewer_id_officer')),
+    sa.PrimaryKeyConstraint('gateway', 'event', name=op.f('pk_evidence'))
+    )
+    with op.batch_alter_table('evidence', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_evidence_state'), ['state'], unique=False)
+
     op.create_table('grid_version',
     sa.Column('grid_id', sa.String(length=32), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -610,6 +629,46 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_enrolment_expires_at'), ['expires_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_enrolment_gateway'), ['gateway'], unique=False)
 
+    op.create_table('evidence_use',
+    sa.Column('gateway', sa.String(length=64), nullable=False),
+    sa.Column('event', sa.Uuid(), nullable=False),
+    sa.Column('file', sa.String(length=200), nullable=False),
+    sa.Column('officer_id', sa.Uuid(), nullable=False),
+    sa.Column('at', base.Utc(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['gateway', 'event'], ['evidence.gateway', 'evidence.event'], name=op.f('fk_evidence_use_gateway_event_evidence')),
+    sa.ForeignKeyConstraint(['officer_id'], ['officer.id'], name=op.f('fk_evidence_use_officer_id_officer')),
+    sa.PrimaryKeyConstraint('gateway', 'event', 'file', name=op.f('pk_evidence_use'))
+    )
+    op.create_table('installation',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('gateway', sa.String(length=64), nullable=False),
+    sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('installer', sa.String(length=100), nullable=False),
+    sa.Column('opened_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('subject_id', sa.Uuid(), nullable=True),
+    sa.Column('latitude', sa.Double(), nullable=True),
+    sa.Column('longitude', sa.Double(), nullable=True),
+    sa.Column('accuracy_m', sa.Double(), nullable=True),
+    sa.Column('fixes', sa.Integer(), nullable=True),
+    sa.Column('placed_at', base.Utc(timezone=True), nullable=True),
+    sa.Column('trial', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=True),
+    sa.Column('number', sa.String(length=24), nullable=True),
+    sa.Column('certified_at', base.Utc(timezone=True), nullable=True),
+    sa.Column('content', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=True),
+    sa.Column('digest', sa.String(length=64), nullable=True),
+    sa.Column('printing', sa.Uuid(), nullable=True),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['gateway'], ['gateway.gateway'], name=op.f('fk_installation_gateway_gateway')),
+    sa.ForeignKeyConstraint(['printing'], ['command.id'], name=op.f('fk_installation_printing_command'), ondelete='SET NULL'),
+    sa.ForeignKeyConstraint(['subject_id'], ['subject.id'], name=op.f('fk_installation_subject_id_subject')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_installation')),
+    sa.UniqueConstraint('number', name=op.f('uq_installation_number'))
+    )
+    with op.batch_alter_table('installation', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_installation_gateway'), ['gateway'], unique=False)
+        batch_op.create_index(batch_op.f('ix_installation_subject_id'), ['subject_id'], unique=False)
+        batch_op.create_index('uq_installation_open', ['gateway'], unique=True, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
+
     op.create_table('scan',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('event', sa.Uuid(), nullable=False),
@@ -655,6 +714,29 @@ def upgrade() -> None:
     with op.batch_alter_table('alert_anomaly', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_alert_anomaly_anomaly_id'), ['anomaly_id'], unique=False)
 
+    op.create_table('device_register',
+    sa.Column('gateway', sa.String(length=64), nullable=False),
+    sa.Column('device', sa.String(length=64), nullable=False),
+    sa.Column('purpose', sa.String(length=200), nullable=False),
+    sa.Column('basis', sa.String(length=200), nullable=False),
+    sa.Column('public_place', sa.Boolean(), nullable=False),
+    sa.Column('in_use_since', sa.Date(), nullable=True),
+    sa.Column('review', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=True),
+    sa.Column('sign', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=True),
+    sa.Column('sign_photo', sa.String(length=64), nullable=True),
+    sa.Column('location', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=True),
+    sa.Column('zones', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=False),
+    sa.Column('filing', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=True),
+    sa.Column('retention_days', sa.Integer(), nullable=True),
+    sa.Column('note', sa.String(length=1000), nullable=False),
+    sa.Column('open_items', sa.Integer(), nullable=False),
+    sa.Column('filing_due_on', sa.Date(), nullable=True),
+    sa.Column('changed_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('changed_by', sa.String(length=200), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['gateway', 'device'], ['device.gateway', 'device.device'], name=op.f('fk_device_register_gateway_device_device')),
+    sa.PrimaryKeyConstraint('gateway', 'device', name=op.f('pk_device_register'))
+    )
     op.create_table('kiosk',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('gateway', sa.String(length=64), nullable=False),
@@ -906,6 +988,7 @@ def downgrade() -> None:
 
     op.drop_table('notification')
     op.drop_table('kiosk')
+    op.drop_table('device_register')
     with op.batch_alter_table('alert_anomaly', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_alert_anomaly_anomaly_id'))
 
@@ -920,6 +1003,13 @@ def downgrade() -> None:
         batch_op.drop_index('ix_scan_at')
 
     op.drop_table('scan')
+    with op.batch_alter_table('installation', schema=None) as batch_op:
+        batch_op.drop_index('uq_installation_open', sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
+        batch_op.drop_index(batch_op.f('ix_installation_subject_id'))
+        batch_op.drop_index(batch_op.f('ix_installation_gateway'))
+
+    op.drop_table('installation')
+    op.drop_table('evidence_use')
     with op.batch_alter_table('enrolment', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_enrolment_gateway'))
         batch_op.drop_index(batch_op.f('ix_enrolment_expires_at'))
@@ -960,6 +1050,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_grid_version_valid_from'))
 
     op.drop_table('grid_version')
+    with op.batch_alter_table('evidence', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_evidence_state'))
+
+    op.drop_table('evidence')
     with op.batch_alter_table('duty', schema=None) as batch_op:
         batch_op.drop_index('ix_duty_officer_since')
         batch_op.drop_index('ix_duty_grid_since')

@@ -1,0 +1,130 @@
+"""The installer's steps, as the box takes them for who stands before it: whose, where, trial, certificate.
+
+While a gateway has no open installation it can neither look for subjects nor move itself to another one.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.api.problems import problems
+from hub.gateways.calling import CallingGateway
+from hub.installations import placing, repository
+from hub.installations.certifying import certify, document_of, print_on, verify_address
+from hub.installations.gathering import facts_of
+from hub.installations.judging import judge
+from hub.installations.model import Installation
+from hub.installations.schemas import (
+    CertificateIn,
+    CertificateOut,
+    CheckOut,
+    InstallationOut,
+    InstallerIn,
+    PlacementIn,
+    SubjectFound,
+    SubjectsFound,
+)
+from hub.installations.trying import try_out
+from hub.parts import Parts, PartsHere
+from hub.words.catalogue import DEFAULT, Language
+from protocol.errors import RefusedRequestError
+
+router = APIRouter(tags=["installation of the calling gateway"])
+
+Speech = Annotated[Language, Query(description="Language of the findings")]
+
+
+@router.put("/installation")
+async def begin_installation(body: InstallerIn, parts: PartsHere, gateway: CallingGateway) -> InstallationOut:
+    """Open an installation of the calling gateway, or go on with the one that is open."""
+    async with parts.database.write() as session:
+        return InstallationOut.of(await placing.begin(session, parts.clock, gateway, body.installer))
+
+
+@router.get("/installation", responses=problems(404))
+async def get_own_installation(parts: PartsHere, gateway: CallingGateway) -> InstallationOut:
+    """The open installation of the calling gateway."""
+    async with parts.database.read() as session:
+        return InstallationOut.of(await repository.open_at(session, gateway))
+
+
+@router.delete("/installation", status_code=204, responses=problems(404))
+async def give_up_installation(parts: PartsHere, gateway: CallingGateway) -> None:
+    """End the open installation without a certificate."""
+    async with parts.database.write() as session:
+        await placing.give_up(session, gateway)
+
+
+@router.get("/installation/subjects", responses=problems(404))
+async def find_subjects(
+    parts: PartsHere,
+    gateway: CallingGateway,
+    q: Annotated[
+        str,
+        Query(min_length=2, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$", description="Licence, or part of a name"),
+    ],
+) -> SubjectsFound:
+    """Up to ten subjects: the one with this licence or credit code, else those with these words in name or address."""
+    async with parts.database.read() as session:
+        await repository.open_at(session, gateway)
+        found = await repository.subjects_like(session, q.strip())
+    return SubjectsFound(items=[SubjectFound.of(row) for row in found])
+
+
+@router.put("/installation/place", responses=problems(404))
+async def place_box(body: PlacementIn, parts: PartsHere, gateway: CallingGateway) -> InstallationOut:
+    """Put the calling gateway, and every device that nobody carries, at a subject and a place."""
+    at = placing.Place(latitude=body.latitude, longitude=body.longitude, accuracy_m=body.accuracy_m, fixes=body.fixes)
+    async with parts.database.write() as session:
+        row = await placing.place(session, parts.clock, parts.stream, gateway, subject_id=body.subject, at=at)
+        return InstallationOut.of(row)
+
+
+@router.post("/installation/trial", status_code=202, responses=problems(404))
+async def try_installation(parts: PartsHere, gateway: CallingGateway) -> InstallationOut:
+    """Order an event of the box, a picture of each camera and a line on each printer; what comes is in the check."""
+    async with parts.database.write() as session:
+        row = await try_out(session, parts.clock, gateway)
+        shape = InstallationOut.of(row)
+    parts.wake_commands()
+    return shape
+
+
+@router.get("/installation/check", responses=problems(404))
+async def check_installation(parts: PartsHere, gateway: CallingGateway, language: Speech = DEFAULT) -> CheckOut:
+    """What was found so far."""
+    async with parts.database.read() as session:
+        row = await repository.open_at(session, gateway)
+        return CheckOut.of(judge(await facts_of(session, parts.telemetry, parts.clock, row)), language)
+
+
+@router.put("/installation/certificate", responses=problems(404, 409))
+async def certify_installation(body: CertificateIn, parts: PartsHere, gateway: CallingGateway) -> CertificateOut:
+    """Certify what works, and print the certificate on the box's own printer. Done again, it prints again."""
+    async with parts.database.write() as session:
+        row = await repository.open_or_none(session, gateway, locked=True)
+        if row is None:
+            row = await _certified(session, gateway)
+        else:
+            found = judge(await facts_of(session, parts.telemetry, parts.clock, row))
+            row = await certify(session, parts.clock, parts.stream, row, found)
+        shape = _certificate(parts, row)
+        if body.printer is not None:
+            address = parts.config.http.address
+            document = document_of(shape.content, row.digest or "", address, body.language)
+            shape.printing = await print_on(session, parts.clock, row, body.printer, document)
+    parts.wake_commands()
+    return shape
+
+
+async def _certified(session: AsyncSession, gateway: str) -> Installation:
+    row = await repository.newest(session, gateway)
+    if row is None or row.number is None:
+        raise RefusedRequestError("installations.none_open", f"no installation of {gateway} is open", status=404)
+    return row
+
+
+def _certificate(parts: Parts, row: Installation) -> CertificateOut:
+    address = verify_address(parts.config.http.address, row.number or "", row.digest or "")
+    return CertificateOut.at(row, address)
