@@ -4,7 +4,6 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,20 +48,16 @@ class SiteFile:
 
         Raises ConfigurationError, and changes nothing, when the file is written in a way that cannot be changed safely.
         """
-        tree = deepcopy(self._tree)
-        part = tree.setdefault(section, {})
-        for key, value in values.items():
-            if value is None:
-                part.pop(key, None)
-            else:
-                part[key] = value
+        kept = {key: value for key, value in self._section(section).items() if key not in values}
+        given = {key: value for key, value in values.items() if value is not None}
+        tree = {**self._tree, section: kept | given}
         text = _with_values(self._text, section, values)
         try:
             made = tomllib.loads(text)
         except tomllib.TOMLDecodeError:
             made = None
         if made != tree:
-            lines = "; ".join(_line(key, value) for key, value in values.items() if value is not None)
+            lines = "; ".join(_line(key, value) for key, value in given.items())
             raise ConfigurationError(f"{self.path}: write it by hand below [{section}]: {lines}")
         self._text, self._tree = text, tree
 
