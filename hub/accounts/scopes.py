@@ -27,6 +27,7 @@ class Scope(StrEnum):
     DOMAIN_WRITE = "domain:write"
     ALERTS_READ = "alerts:read"
     ALERTS_ACT = "alerts:act"
+    EVIDENCE_ACT = "evidence:act"
     COMPLAINTS_READ = "complaints:read"
     COMPLAINTS_ACT = "complaints:act"
     KIOSK = "kiosk"

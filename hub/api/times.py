@@ -6,7 +6,7 @@ async def positions(window: Annotated[Window, Depends(window)]) -> ...:     # ?f
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, NamedTuple
 
 from fastapi import Query
@@ -16,6 +16,7 @@ from protocol.errors import RefusedRequestError
 
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -38,6 +39,17 @@ Instant = Annotated[
     AfterValidator(_utc),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-24T08:00:00Z"]}),
 ]
+
+
+def _written_day(value: object) -> object:
+    """As above: a number is no date."""
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    raise ValueError("not a date like 2026-11-25")
+
+
+Day = Annotated[date, BeforeValidator(_written_day)]
+"""A day, without a zone: of a document, of a production."""
 
 
 class Window(NamedTuple):

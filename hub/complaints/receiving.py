@@ -20,9 +20,6 @@ from hub.subjects.model import Subject
 from protocol.clock import Clock
 from protocol.errors import RefusedRequestError
 
-FROM_PEOPLE: Final = ""
-"""Pictures that people took came from no gateway."""
-
 _TRIES: Final = 20
 
 
@@ -85,7 +82,9 @@ class Receiving:
             return None
         sha256 = hashlib.sha256(photo).hexdigest()
         await self._store.put(sha256, photo)
-        await media.add_new(session, [media.row(sha256, content_type, len(photo), FROM_PEOPLE, self._clock.now())])
+        await media.add_new(
+            session, [media.row(sha256, content_type, len(photo), media.FROM_PEOPLE, self._clock.now())]
+        )
         return sha256
 
 

@@ -1,6 +1,6 @@
 """Devices: list, look at, link to a business, an officer, a place."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +20,7 @@ from hub.devices.repository import DeviceKey
 from hub.devices.schemas import DeviceChange, DeviceOut
 from hub.organisation.model import Officer
 from hub.parts import PartsHere
+from hub.registers.repository import needing
 from hub.subjects.model import Subject
 from protocol.errors import RefusedRequestError
 
@@ -36,9 +37,15 @@ async def list_devices(
     paging: PagingHere,
     gateway: Annotated[Level | None, Query(description="Only of this gateway")] = None,
     gb28181_id: Annotated[Gb28181Id | None, Query(description="The one with this GB/T 28181 number")] = None,
+    register: Annotated[
+        Literal["complete", "incomplete"] | None,
+        Query(description="Only devices that record, by whether their legal register is complete today"),
+    ] = None,
 ) -> Page[DeviceOut]:
     """Every device that ever spoke, by gateway and name."""
     wanted = repository.listed(gateway=gateway, gb28181_id=gb28181_id)
+    if register is not None:
+        wanted = wanted.where(needing(parts.clock.now().date(), complete=register == "complete"))
     async with parts.database.read() as session:
         return await paging.page(session, wanted, (Device.gateway, Device.device), DeviceOut.of)
 

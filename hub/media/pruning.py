@@ -1,4 +1,4 @@
-"""Forgetting pictures that nothing refers to: no device's event, no anomaly and so no alert, no complaint."""
+"""Forgetting pictures that nothing refers to: no event, no anomaly and so no alert, no complaint, no register."""
 
 from datetime import datetime
 from typing import Final

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import delete, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +11,11 @@ from hub.anomalies.model import Anomaly
 from hub.complaints.model import Complaint
 from hub.events.model import EventMessage
 from hub.media.model import MediaObject
+from hub.registers.model import Register
 from hub.storage.upsert import insert_new, is_postgresql
+
+FROM_PEOPLE: Final = ""
+"""The gateway of pictures that people took: none."""
 
 
 async def find(session: AsyncSession, sha256: str) -> MediaObject | None:
@@ -25,7 +29,7 @@ async def add_new(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> N
 
 
 async def unreferred(session: AsyncSession, before: datetime, limit: int) -> list[str]:
-    """Return the names of pictures received before then that no event, anomaly or complaint refers to."""
+    """Return the names of pictures received before then that no event, anomaly, complaint or register refers to."""
     postgresql = is_postgresql(session)
     elements = func.jsonb_array_elements_text if postgresql else func.json_each
     members = func.jsonb_each_text if postgresql else func.json_each
@@ -36,6 +40,7 @@ async def unreferred(session: AsyncSession, before: datetime, limit: int) -> lis
         select(of_event.c.value).select_from(EventMessage).join(of_event, true()),
         select(of_anomaly.c.key).select_from(Anomaly).join(of_anomaly, true()),
         select(Complaint.photo).where(Complaint.photo.is_not(None)),
+        select(Register.sign_photo).where(Register.sign_photo.is_not(None)),
     )
     return list(await session.scalars(unreferred.limit(limit)))
 

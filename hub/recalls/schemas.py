@@ -4,8 +4,9 @@ from datetime import date, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from hub.api.times import Day
 from hub.api.values import Line
 from hub.recalls.matching import GTIN_DIGITS, in_order
 from hub.recalls.model import Recall, Scan
@@ -18,16 +19,6 @@ Gtin = Annotated[
 Batch = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Note = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]+$")]
-
-
-def _written(value: object) -> object:
-    """Dates are written out: a number of seconds since 1970 is none."""
-    if isinstance(value, date) or (isinstance(value, str) and len(value) == len("2026-11-25")):
-        return value
-    raise ValueError("not a date like 2026-11-25")
-
-
-Day = Annotated[date, BeforeValidator(_written)]
 
 
 class RecallIn(BaseModel):
