@@ -14,12 +14,12 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
-from drivers.sharing import Shared
+from drivers.sharing import Shared, to_the_end
 from protocol import logs
 from protocol.errors import DeviceUnreachableError
 
 Hearer = Callable[[BLEDevice, AdvertisementData], None]
-_START_S: Final = 10.0
+_ANSWER_S: Final = 4.0
 _DEAF_AFTER_S: Final = 60.0
 
 log = logs.get(__name__)
@@ -52,7 +52,7 @@ class Radio:
         arguments = {"filters": filters} | ({"adapter": self._adapter} if self._adapter else {})
         scanner = BleakScanner(self._hear, bluez=arguments)  # type: ignore[arg-type] # a typed dictionary
         try:
-            async with asyncio.timeout(_START_S):
+            async with asyncio.timeout(_ANSWER_S):
                 await scanner.start()
         except (BleakError, OSError, EOFError, TimeoutError) as error:
             raise DeviceUnreachableError(f"Bluetooth {self._adapter or ''}: {error or 'no answer'}") from error
@@ -65,7 +65,7 @@ class Radio:
         if scanner is None:
             return
         try:
-            async with asyncio.timeout(_START_S):
+            async with asyncio.timeout(_ANSWER_S):
                 await scanner.stop()
         except (BleakError, OSError, EOFError, TimeoutError) as error:
             log.warning("scan_not_stopped", adapter=self._adapter, reason=str(error))
@@ -78,8 +78,11 @@ class Radio:
         async with self._renewing:
             if asyncio.get_running_loop().time() - self._heard_at > _DEAF_AFTER_S:
                 log.warning("radio_deaf", adapter=self._adapter)
-                await self.stop()
-                await self.start()
+                await to_the_end(self._restart())
+
+    async def _restart(self) -> None:
+        await self.stop()
+        await self.start()
 
     def _hear(self, device: BLEDevice, said: AdvertisementData) -> None:
         self._heard_at = asyncio.get_running_loop().time()

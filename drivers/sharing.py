@@ -4,7 +4,7 @@ The first who borrows it opens it, the last who gives it back closes it; in betw
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -26,8 +26,9 @@ class _Holding(Generic[ThingT]):
 class Shared(Generic[KeyT, ThingT]):
     """Things that `opener` opens, one per key and event loop.
 
-    What is opened is entered by one task and may be left by another: `opener` must not tie it to a task (a task group,
-    or a timeout that spans its use).
+    Opening and closing run to their end even when whoever waits for them is cancelled, so that nothing is left half
+    open: `opener` must bound how long they take. They run in tasks of their own: it must not tie the thing to a task,
+    by a task group or a timeout that spans its use.
     """
 
     def __init__(self, opener: Callable[[KeyT], AbstractAsyncContextManager[ThingT]]) -> None:
@@ -43,21 +44,35 @@ class Shared(Generic[KeyT, ThingT]):
         try:
             async with holding.lock:
                 if not holding.thing:
-                    holding.thing.append(await holding.closing.enter_async_context(self._opener(key)))
+                    await to_the_end(self._open(key, holding))
             yield holding.thing[0]
         finally:
             holding.users -= 1
             if not holding.users:
-                # Contended only while somebody else opens it, who then closes it as well.
-                async with holding.lock:
-                    await self._close(place, holding)
+                await to_the_end(self._close(place, holding))
+
+    async def _open(self, key: KeyT, holding: _Holding[ThingT]) -> None:
+        holding.thing.append(await holding.closing.enter_async_context(self._opener(key)))
 
     async def _close(self, place: tuple[asyncio.AbstractEventLoop, KeyT], holding: _Holding[ThingT]) -> None:
-        if holding.users:
-            return  # borrowed again in the meantime
-        holding.thing.clear()
-        try:
-            await holding.closing.aclose()
-        finally:
-            if not holding.users:
-                self._holdings.pop(place, None)
+        async with holding.lock:
+            if holding.users:
+                return  # borrowed again in the meantime
+            holding.thing.clear()
+            try:
+                await holding.closing.aclose()
+            finally:
+                if not holding.users:
+                    self._holdings.pop(place, None)
+
+
+async def to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Wait for work that a cancellation does not interrupt; the cancellation is raised when it has ended."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        if not task.cancelled():
+            task.exception()  # whoever is cancelled does not care
+        raise
