@@ -65,4 +65,4 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(BIN)/python
 
 .PHONY: system
 system:
-	@sh tools/install postgresql-15 chromium mosquitto fonts-noto-cjk faketime docker-compose
+	@sh tools/install postgresql-15 chromium mosquitto fonts-noto-cjk faketime dbus-daemon docker-compose

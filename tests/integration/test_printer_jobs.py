@@ -204,7 +204,7 @@ async def test_a_printer_that_falls_silent_is_not_said_to_have_printed(tmp_path:
 async def test_two_jobs_at_once_are_printed_one_after_the_other(tmp_path: Path) -> None:
     printer = Printer()
     async with site(printer, tmp_path) as device:
-        assert await asyncio.gather(result(device), result(device)) == ["printed", "printed"]
+        assert set(await asyncio.gather(result(device), result(device))) == {"printed"}
         receipts = [await device.record(Receipt) for _ in range(2)]
     assert len({receipt.job for receipt in receipts}) == 2
     half = PICTURE.height + printer.feed_rows
@@ -263,8 +263,8 @@ async def test_a_job_that_waits_can_be_cancelled(which: int, tmp_path: Path) -> 
                 break
         assert answer.data["result"] == "cancelled"
         printer.see_to()
-        results = [(await job).data["result"] for job in jobs]
-        assert results == ["printed", "cancelled"] if which else ["cancelled", "printed"]
+        results = tuple([(await job).data["result"] for job in jobs])
+        assert results == [("printed", "cancelled"), ("cancelled", "printed")][1 - which]
     assert is_whole(printer.rows, PICTURE)
 
 

@@ -6,6 +6,8 @@ goes on burning what its buffer holds after the line is cut; and a command that 
 """
 
 import asyncio
+import os
+import tty
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -279,3 +281,32 @@ async def in_the_network(printer: Printer, *, port: int = 0) -> AsyncIterator[in
             for client in tuple(clients):
                 client.transport.abort()
             await server.wait_closed()
+
+
+@asynccontextmanager
+async def on_a_cable(printer: Printer) -> AsyncIterator[str]:
+    """Put a printer on a terminal line that looks like a USB printer's device; gives its path."""
+    loop = asyncio.get_running_loop()
+    far, near = os.openpty()
+    tty.setraw(near)
+    os.set_blocking(far, False)
+
+    def take() -> None:
+        try:
+            piece = os.read(far, 1024)
+        except OSError:  # nobody holds the near end
+            return
+        printer.take(piece)
+
+    def speak(answer: bytes) -> None:
+        os.write(far, answer)
+
+    async with running(printer):
+        printer.plugged(speak, lambda: None)
+        loop.add_reader(far, take)
+        try:
+            yield os.ttyname(near)
+        finally:
+            loop.remove_reader(far)
+            os.close(near)
+            os.close(far)
