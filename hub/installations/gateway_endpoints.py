@@ -3,12 +3,15 @@
 While a gateway has no open installation it can neither look for subjects nor move itself to another one.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.api.problems import problems
+from hub.api.values import Level
+from hub.devices import repository as devices
+from hub.devices.repository import DeviceKey
 from hub.gateways.calling import CallingGateway
 from hub.installations import placing, repository
 from hub.installations.certifying import certify, document_of, print_on, verify_address
@@ -24,14 +27,21 @@ from hub.installations.schemas import (
     PlacementIn,
     SubjectFound,
     SubjectsFound,
+    ZonesIn,
 )
 from hub.installations.trying import try_out
+from hub.media.receiving import PICTURE_BODY, receive_picture
 from hub.parts import Parts, PartsHere
+from hub.registers import registering
+from hub.registers import repository as registers
+from hub.registers.duties import ZONES, missing
+from hub.registers.schemas import RegisterIn, RegisterOut, Sign, ZoneOut
 from hub.words.catalogue import DEFAULT, Language
 from protocol.errors import RefusedRequestError
 
 router = APIRouter(tags=["installation of the calling gateway"])
 
+DeviceName = Annotated[Level, Path()]
 Speech = Annotated[Language, Query(description="Language of the findings")]
 
 
@@ -81,11 +91,35 @@ async def place_box(body: PlacementIn, parts: PartsHere, gateway: CallingGateway
         return InstallationOut.of(row)
 
 
+@router.put("/installation/devices/{device}/zones", responses=problems(404))
+async def check_zones(device: DeviceName, body: ZonesIn, parts: PartsHere, gateway: CallingGateway) -> RegisterOut:
+    """Say of each forbidden zone (视频条例 Art. 8) whether it is in a camera's picture. `GET …/zones` lists them."""
+    async with parts.database.write() as session:
+        return await _register(session, parts, gateway, device, {"zones": body.zones})
+
+
+@router.put("/installation/devices/{device}/sign", responses=problems(404, 413), openapi_extra=PICTURE_BODY)
+async def show_sign(device: DeviceName, request: Request, parts: PartsHere, gateway: CallingGateway) -> RegisterOut:
+    """Send the photo of the sign that tells people of the recording (视频条例 Art. 13), JPEG or WebP."""
+    async with parts.database.read() as session:
+        await repository.open_at(session, gateway)
+    picture = await receive_picture(request, parts, gateway)
+    async with parts.database.write() as session:
+        sign = Sign(posted_on=parts.clock.now().date(), photo=picture.sha256)
+        return await _register(session, parts, gateway, device, {"sign": sign})
+
+
+@router.get("/installation/zones")
+async def list_zones(_: CallingGateway) -> list[ZoneOut]:
+    """The zones in which nothing may be recorded, with their article."""
+    return [ZoneOut(id=zone.id, article=zone.article, zh=zone.zh, en=zone.en) for zone in ZONES.values()]
+
+
 @router.post("/installation/trial", status_code=202, responses=problems(404))
 async def try_installation(parts: PartsHere, gateway: CallingGateway) -> InstallationOut:
     """Order an event of the box, a picture of each camera and a line on each printer; what comes is in the check."""
     async with parts.database.write() as session:
-        row = await try_out(session, parts.clock, gateway)
+        row = await try_out(session, parts.clock, gateway, parts.config.anomalies.alerting.alert_from)
         shape = InstallationOut.of(row)
     parts.wake_commands()
     return shape
@@ -116,6 +150,19 @@ async def certify_installation(body: CertificateIn, parts: PartsHere, gateway: C
             shape.printing = await print_on(session, parts.clock, row, body.printer, document)
     parts.wake_commands()
     return shape
+
+
+async def _register(
+    session: AsyncSession, parts: Parts, gateway: str, device: str, found: dict[str, Any]
+) -> RegisterOut:
+    """Write what the installer found into the legal register; the rest of it stays."""
+    row = await repository.open_at(session, gateway)
+    equipment = await devices.find(session, DeviceKey(gateway, device))
+    if equipment is None:
+        raise RefusedRequestError("devices.unknown", f"no device {device} at gateway {gateway}", status=404)
+    body = RegisterIn.of_row(await registers.find(session, gateway, device)).model_copy(update=found)
+    register = await registering.write(session, parts.clock, equipment, body, by=row.installer)
+    return RegisterOut.shaped(gateway, device, register, missing(body.entry(), parts.clock.now().date()))
 
 
 async def _certified(session: AsyncSession, gateway: str) -> Installation:

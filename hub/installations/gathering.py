@@ -1,6 +1,6 @@
 """Gathering what a verdict on an installation rests on, from the tables and the telemetry store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -16,11 +16,15 @@ from hub.installations import repository
 from hub.installations.judging import FRESH, Equipment, Facts, LastFix, Order
 from hub.installations.model import Installation
 from hub.installations.trying import TRIAL_EVENT
+from hub.registers import repository as registers
+from hub.registers.duties import missing
+from hub.registers.schemas import RegisterIn
 from hub.subjects.model import Subject
-from hub.telemetry.contract import LastValue, TelemetryStore
+from hub.telemetry.contract import TelemetryStore
 from protocol.clock import Clock
 
 _FIXES_READ: Final = 1_000
+_BY_INSTALLER: Final = frozenset({"zones", "sign"})
 
 
 async def facts_of(session: AsyncSession, telemetry: TelemetryStore, clock: Clock, row: Installation) -> Facts:
@@ -37,7 +41,16 @@ async def facts_of(session: AsyncSession, telemetry: TelemetryStore, clock: Cloc
     gateway = await gateways.find(session, row.gateway)
     subject = await session.get(Subject, row.subject_id) if row.subject_id else None
     equipment = [
-        await _equipment(telemetry, each, values, _order(orders.get(numbers.get(each.device, row.id))), now)
+        Equipment(
+            device=each.device,
+            driver=each.driver,
+            status=each.status,
+            detail=each.detail,
+            said_at=max((value.at for value in values if value.device == each.device), default=None),
+            fix=await _last_fix(telemetry, each, now),
+            order=_order(orders[numbers[each.device]]) if numbers.get(each.device) in orders else None,
+            unregistered=await _unregistered(session, each, now),
+        )
         for each in await repository.devices_of(session, row.gateway)
         if each.device != repository.BOX
     ]
@@ -48,7 +61,7 @@ async def facts_of(session: AsyncSession, telemetry: TelemetryStore, clock: Cloc
         clock_offset_s=_number(box, "clock_offset_s"),
         disk_free_bytes=_number(box, "disk_free_bytes"),
         bytes_per_day=_number(box, "outbox_bytes_per_day"),
-        trial=_order(orders.get(event)) if event else None,
+        trial=_order(orders[event]) if event in orders else None,
         alert_after_s=(said[1] - tried_at).total_seconds() if said and tried_at else None,
         subject=subject is not None,
         placed=row.placed_at is not None,
@@ -69,29 +82,25 @@ async def trial_alert(session: AsyncSession, row: Installation) -> tuple[UUID, d
         return None
 
 
-async def _equipment(
-    telemetry: TelemetryStore, row: Device, values: Sequence[LastValue], order: Order | None, now: datetime
-) -> Equipment:
-    fix = None
-    if row.driver.startswith("gps"):
-        newest = await telemetry.positions(row.gateway, row.device, now - FRESH, now + FRESH, _FIXES_READ)
-        if newest:
-            last = newest[-1].position
-            fix = LastFix(at=last.at, hdop=last.hdop, satellites=last.satellites)
-    return Equipment(
-        device=row.device,
-        driver=row.driver,
-        status=row.status,
-        detail=row.detail,
-        said_at=max((each.at for each in values if each.device == row.device), default=None),
-        fix=fix,
-        order=order,
-    )
-
-
-def _order(row: IssuedCommand | None) -> Order | None:
-    if row is None:
+async def _last_fix(telemetry: TelemetryStore, row: Device, now: datetime) -> LastFix | None:
+    if not row.driver.startswith("gps"):
         return None
+    newest = await telemetry.positions(row.gateway, row.device, now - FRESH, now + FRESH, _FIXES_READ)
+    if not newest:
+        return None
+    last = newest[-1].position
+    return LastFix(at=last.at, hdop=last.hdop, satellites=last.satellites)
+
+
+async def _unregistered(session: AsyncSession, row: Device, now: datetime) -> tuple[str, ...]:
+    """Return what the installer could still put into the legal register; the rest of it is the office's."""
+    if not row.driver.startswith("camera"):
+        return ()
+    register = RegisterIn.of_row(await registers.find(session, row.gateway, row.device))
+    return tuple(rule.item for rule in missing(register.entry(), now.date()) if rule.item in _BY_INSTALLER)
+
+
+def _order(row: IssuedCommand) -> Order:
     took_s = (row.replied_at - row.issued_at).total_seconds() if row.replied_at else None
     return Order(outcome=None if row.state == PENDING else row.state, took_s=took_s, data=row.data or {})
 

@@ -11,6 +11,8 @@ from hub.api.values import Level
 from hub.installations.certifying import in_words
 from hub.installations.judging import Item, Verdict, ready
 from hub.installations.model import Installation, InstallationState
+from hub.registers.duties import View
+from hub.registers.schemas import ZoneId
 from hub.subjects.model import Subject
 from hub.subjects.schemas import Latitude, Longitude
 from hub.words.catalogue import Language, words
@@ -36,6 +38,14 @@ class PlacementIn(BaseModel):
     longitude: Longitude
     accuracy_m: Annotated[float, Field(ge=0, le=10_000, description="Radius that the position is good to")]
     fixes: Annotated[int, Field(ge=1, le=100_000, description="How many positions it is the mean of")] = 1
+
+
+class ZonesIn(BaseModel):
+    """What of the forbidden zones is in a camera's picture."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    zones: dict[ZoneId, View]
 
 
 class CertificateIn(BaseModel):

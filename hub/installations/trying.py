@@ -13,14 +13,15 @@ from hub.installations import repository
 from hub.installations.model import Installation
 from protocol.clock import Clock
 from protocol.documents import Align, Document, Paragraph, PrintOrder, Rule, Title
+from protocol.messages import Severity
 
 TRIAL_EVENT: Final = "installation.trial"
 _VALID: Final = timedelta(minutes=2)
 _ORDERS: Final = {"camera": "snapshot", "printer": "print"}
 
 
-async def try_out(session: AsyncSession, clock: Clock, gateway: str) -> Installation:
-    """Order a harmless event of the box, a picture of each camera and a line on each printer."""
+async def try_out(session: AsyncSession, clock: Clock, gateway: str, severity: Severity) -> Installation:
+    """Order an event of the box as grave as alerts must be, a picture of each camera and a line on each printer."""
     row = await repository.open_at(session, gateway, locked=True)
     order = clock.new_id()
     ids: dict[str, str] = {}
@@ -29,7 +30,15 @@ async def try_out(session: AsyncSession, clock: Clock, gateway: str) -> Installa
         if name is not None and device.status == "ok":
             args = ticket_args(_line(gateway, device.device)) if name == "print" else {}
             ids[device.device] = str(add_order(session, clock, gateway, device=device.device, name=name, args=args))
-    add_order(session, clock, gateway, device=None, name="trial", args={"installation": str(row.id)}, number=order)
+    add_order(
+        session,
+        clock,
+        gateway,
+        device=None,
+        name="trial",
+        args={"installation": str(row.id), "severity": severity.value},
+        number=order,
+    )
     row.trial = {"asked_at": clock.now().isoformat(), "event": str(order), "devices": ids}
     row.version += 1
     return row

@@ -1,7 +1,6 @@
 """Pictures by their SHA-256. What a name stands for never changes, so it may be cached for ever."""
 
-import hashlib
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Request, Response
 
@@ -9,49 +8,29 @@ from hub.accounts.keyring import Caller
 from hub.accounts.scopes import Scope
 from hub.api.access import caller_with
 from hub.api.problems import problems
-from hub.ingest.reading import sniffed
 from hub.media import repository
+from hub.media.receiving import PICTURE_BODY, receive_picture
 from hub.media.repository import FROM_PEOPLE
 from hub.media.schemas import MediaOut
 from hub.parts import PartsHere
 from protocol import logs
 from protocol.errors import RefusedRequestError
-from protocol.messages import MAX_MESSAGE_BYTES
 
 router = APIRouter(tags=["media"])
 
 log = logs.get(__name__)
 
-_PICTURE: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/jpeg", "image/webp")},
-    }
-}
 _FOR_EVER: Final = "private, max-age=31536000, immutable"
 
 
-@router.post("/media", status_code=201, responses=problems(413), openapi_extra=_PICTURE)
+@router.post("/media", status_code=201, responses=problems(413), openapi_extra=PICTURE_BODY)
 async def add_picture(
     request: Request, parts: PartsHere, caller: Annotated[Caller, caller_with(Scope.MEDIA_WRITE)]
 ) -> MediaOut:
     """Keep a picture that a person took: JPEG or WebP, at most 512 KiB. The same bytes again are the same picture."""
-    payload = bytearray()
-    async for piece in request.stream():
-        payload += piece
-        if len(payload) > MAX_MESSAGE_BYTES:
-            raise RefusedRequestError("media.too_large", f"at most {MAX_MESSAGE_BYTES} bytes", status=413)
-    picture = bytes(payload)
-    content_type = sniffed(picture)
-    if content_type is None:
-        raise RefusedRequestError("media.no_picture", "neither a JPEG nor a WebP picture", status=422)
-    sha256 = hashlib.sha256(picture).hexdigest()
-    await parts.media.put(sha256, picture)
-    async with parts.database.write() as session:
-        row = repository.row(sha256, content_type, len(picture), FROM_PEOPLE, parts.clock.now())
-        await repository.add_new(session, [row])
-    log.info("picture_added", sha256=sha256, by=caller.name)
-    return MediaOut(sha256=sha256, content_type=content_type, size=len(picture))
+    picture = await receive_picture(request, parts, FROM_PEOPLE)
+    log.info("picture_added", sha256=picture.sha256, by=caller.name)
+    return picture
 
 
 @router.get(

@@ -275,6 +275,7 @@ async def test_commands_are_obeyed_once_and_always_answered(
         (command("status", device=None), Outcome.DONE),
         (command("trial", device=None, installation="i1"), Outcome.DONE),
         (command("trial", device=None, installation=7), Outcome.FAILED),
+        (command("trial", device=None, severity="loud"), Outcome.FAILED),
         (command("restart", number=12), Outcome.DONE),
     ):
         await hub.order_command("g1", order)
