@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -44,11 +45,13 @@ def install(source: Source, slots: Slots, version: str, config: Path) -> str:
         source.save(f"releases/{version}/{name}", wheelhouse / name, _LARGEST_FILE)
     folder = slots.clear(slot)
     python = str(folder / "bin" / "python")
-    _run([sys.executable, "-m", "venv", str(folder)], "no virtual environment")
-    pip = [python, "-m", "pip", "--isolated", "--disable-pip-version-check", "install", "--quiet", "--no-cache-dir"]
+    _run([sys.executable, "-m", "venv", "--without-pip", str(folder)], "no virtual environment")
+    if find_spec("pip") is None:
+        _run([sys.executable, "-m", "ensurepip"], "no installer")  # this slot was made so as well
+    pip = [sys.executable, "-m", "pip", "--python", python, "--isolated", "--disable-pip-version-check"]
     offline = ["--no-index", "--find-links", str(wheelhouse), "--require-hashes", "-r", str(wheelhouse / LOCK)]
-    _run([*pip, *offline], "it does not install")
-    _run([python, "-m", "edge.process", "--config", str(config), "--check"], "it cannot run here")
+    _run([*pip, "install", "--quiet", "--no-cache-dir", *offline], "it does not install")
+    _run([python, "-P", "-m", "edge.process", "--config", str(config), "--check"], "it cannot run here")
     return slot
 
 

@@ -27,7 +27,8 @@ CURRENT = ROOT / "current"
 def main() -> int:
     """Begin the agent, as often as it takes, and return its exit status."""
     while True:
-        command = [str(CURRENT / "bin" / "python"), "-m", "edge.process", *sys.argv[1:]]
+        # -P: what lies in the working folder is not the agent
+        command = [str(CURRENT / "bin" / "python"), "-P", "-m", "edge.process", *sys.argv[1:]]
         trial = read()
         if not trial.get("trying"):
             os.execv(command[0], command)  # noqa: S606 - the agent takes over
