@@ -30,6 +30,7 @@ class Listener:
     def __init__(self) -> None:
         self._members: dict[str, Member] = {}
         self._sessions: dict[asyncio.Task[None], Session] = {}
+        self._is_closed = False
 
     @contextmanager
     def admitting(self, member: Member) -> Iterator[None]:
@@ -46,6 +47,9 @@ class Listener:
 
     def welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Begin a session. One too many is closed: a box has some tens of terminals, not hundreds."""
+        if self._is_closed:  # accepted in the moment of closing
+            writer.transport.abort()
+            return
         if len(self._sessions) >= _MOST_CONNECTIONS:
             log.warning("too_many_terminals", connections=len(self._sessions))
             writer.transport.abort()
@@ -57,7 +61,8 @@ class Listener:
         task.add_done_callback(self._ended)
 
     async def close(self) -> None:
-        """End all sessions."""
+        """End all sessions, and begin none any more."""
+        self._is_closed = True
         ending = tuple(self._sessions)
         for task in ending:
             self._sessions[task].end()
