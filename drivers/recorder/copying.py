@@ -17,7 +17,9 @@ from typing import Final
 from drivers.recorder.media import Entry, Medium, Source
 from protocol.errors import DeviceUnreachableError, StoreUnavailableError
 
-BLOCK: Final = 1 << 20
+BLOCK: Final = 2 << 20
+"""Bytes of one reading: enough that handing them to the other thread costs nothing beside them."""
+
 SAMPLE: Final = 64 << 10
 _LOOK_AT_ROOM: Final = 64 << 20
 
