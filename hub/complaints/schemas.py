@@ -19,7 +19,6 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern
 Note = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 
 LARGEST_PHOTO: Final = 512 * 1024
-_BASE64: Final = LARGEST_PHOTO * 4 // 3 + 4
 
 
 class ComplaintIn(BaseModel):
@@ -33,9 +32,7 @@ class ComplaintIn(BaseModel):
     subject: UUID | None = Field(default=None, description="The business that it is about")
     person: Person = ""
     phone: Phone = ""
-    photo: Annotated[Base64Bytes, Field(max_length=_BASE64)] | None = Field(
-        default=None, description="A JPEG or WebP picture of at most 512 KiB, in base64"
-    )
+    photo: Base64Bytes | None = Field(default=None, description="A JPEG or WebP picture of at most 512 KiB, in base64")
 
     @field_validator("photo")
     @classmethod
