@@ -13,6 +13,10 @@ from protocol.errors import ConfigurationError
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Place = Annotated[str, Meta(min_length=1, max_length=2048)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Mask = tuple[Share, Share, Share, Share]
+"""A rectangle of the picture: left, top, width, height, as shares of its width and height."""
+
 SCHEMES = ("rtsp", "rtsps", "http", "https", "usb", "file")
 
 
@@ -23,6 +27,9 @@ class CameraOptions(Options, frozen=True, kw_only=True):
     played at its own pace, again and again with `loop`. `sub_stream` is a second, smaller stream of the same camera: if
     given it is what is analysed, and `url` serves snapshots on command. Names and passwords never stand in an
     address: `username` is given beside it, the password in the file or the environment variable that is named.
+
+    `masks` are parts of the picture that nobody may see (视频条例 Art. 8): they are black in every picture that is
+    analysed, kept or sent, from the camera's own process on.
 
     `analyses` are names of the entry-point group `diwang.analyses`, `analysis_options` their own options by name, and
     `analysed_per_s` the pictures that they are shown in a second.
@@ -38,6 +45,7 @@ class CameraOptions(Options, frozen=True, kw_only=True):
     password_file: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
     password_env: Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]{0,127}$")] | None = None
     loop: bool = False
+    masks: Annotated[tuple[Mask, ...], Meta(max_length=32)] = ()
     analyses: Annotated[tuple[str, ...], Meta(max_length=16)] = ("health",)
     analysis_options: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     analysed_per_s: Annotated[float, Meta(gt=0, le=30)] = 5.0

@@ -1,5 +1,7 @@
 """JPEG pictures that fit the wire."""
 
+from collections.abc import Iterable
+from math import ceil, floor
 from typing import Final, NamedTuple
 
 import cv2
@@ -31,6 +33,14 @@ def measures(bgr: NDArray[np.uint8]) -> Measures:
     luma = cv2.cvtColor(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY).astype(np.float32)
     edges = cv2.Laplacian(luma, cv2.CV_32F)
     return Measures(round(float(luma.mean()) / 255, 3), round(float(np.sqrt(np.square(edges).mean())), 2))
+
+
+def blacken(bgr: NDArray[np.uint8], masks: Iterable[tuple[float, float, float, float]]) -> None:
+    """Make rectangles black, in place: left, top, width and height as shares; a dot that is touched is covered."""
+    height, width = bgr.shape[:2]
+    for left, top, wide, high in masks:
+        right, bottom = min(left + wide, 1.0), min(top + high, 1.0)
+        bgr[floor(top * height) : ceil(bottom * height), floor(left * width) : ceil(right * width)] = 0
 
 
 def jpeg(bgr: NDArray[np.uint8], limit: int = MAX_MESSAGE_BYTES) -> bytes:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from drivers.camera.analysis import HEIGHT, WIDTH, Analysis, Frame, load
 from drivers.camera.capture import Shot, Slot, connect, shots
 from drivers.camera.channel import Alive, Begin, Connected, Found, FromChild, NotTaken, Taken
-from drivers.camera.picture import jpeg, measures
+from drivers.camera.picture import blacken, jpeg, measures
 from drivers.camera.sources import Source, source_of
 from protocol.clock import SystemClock
 from protocol.errors import DeviceUnreachableError
@@ -37,6 +37,7 @@ class Watch:
         self._loop = options.loop and self._watched.paced
         self._timeout_s = max(options.first_picture_s, options.silence_s)
         self._interval_s = 1 / options.analysed_per_s
+        self._masks = options.masks
         self._analyses = _open_analyses(begin)
         self._slot = Slot()
         self._lost: DeviceUnreachableError | None = None
@@ -98,7 +99,9 @@ class Watch:
 
     def _inspect(self, shot: Shot, scale: VideoReformatter) -> None:
         small = scale.reformat(shot.frame, WIDTH, HEIGHT, format="bgr24", interpolation=Interpolation.AREA)
-        frame = Frame(at=shot.at, seconds=shot.seconds, bgr=np.asarray(small.to_ndarray(), np.uint8))
+        bgr = np.asarray(small.to_ndarray(), np.uint8)
+        blacken(bgr, self._masks)
+        frame = Frame(at=shot.at, seconds=shot.seconds, bgr=bgr)
         for analysis in self._analyses:
             for found in analysis.inspect(frame):
                 self._say(
@@ -109,7 +112,7 @@ class Watch:
                         severity=found.severity,
                         score=found.score,
                         data=found.data,
-                        picture=jpeg(_bgr(shot)) if found.picture else b"",
+                        picture=self._shown(_bgr(shot)) if found.picture else b"",
                     )
                 )
 
@@ -131,9 +134,14 @@ class Watch:
                     height=height,
                     brightness=found.brightness,
                     sharpness=found.sharpness,
-                    picture=jpeg(bgr),
+                    picture=self._shown(bgr),
                 )
             )
+
+    def _shown(self, bgr: NDArray[np.uint8]) -> bytes:
+        """Return what may leave this process of a picture."""
+        blacken(bgr, self._masks)
+        return jpeg(bgr)
 
     def _newest(self) -> Shot:
         shot = self._slot.newest or self._slot.after(None, SNAPSHOT_TIMEOUT_S)

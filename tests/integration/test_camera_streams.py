@@ -97,7 +97,8 @@ async def test_a_frozen_stream_is_told(server: RtspServer, tmp_path: Path) -> No
 
 
 async def test_a_snapshot_comes_from_the_main_stream(server: RtspServer, tmp_path: Path) -> None:
-    options = {"url": server.url("main.mp4"), "sub_stream": server.url("quiet.mp4")}
+    mask = [0.75, 0, 0.25, 0.5]
+    options = {"url": server.url("main.mp4"), "sub_stream": server.url("quiet.mp4"), "masks": [mask]}
     async with viewing(tmp_path, **options) as viewer:
         await viewer.until(lambda: viewer.is_well)
         assert viewer.camera is not None
@@ -115,6 +116,10 @@ async def test_a_snapshot_comes_from_the_main_stream(server: RtspServer, tmp_pat
     picture = cv2.imdecode(np.frombuffer(report.images[0], np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
     assert picture.shape == (720, 1280, 3)
+    assert picture[8:352, 968:].max() < 12  # masked; JPEG bleeds at its border
+    assert picture[8:352, :944].mean() > 30
+    assert answer.data["sharpness"] > 0
+    assert 0 < answer.data["brightness"] < 1
 
 
 async def test_a_snapshot_of_a_main_stream_that_is_not_there_is_refused(server: RtspServer, tmp_path: Path) -> None:

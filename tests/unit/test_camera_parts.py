@@ -31,7 +31,7 @@ from drivers.camera.channel import (
     pack,
 )
 from drivers.camera.options import CameraOptions
-from drivers.camera.picture import jpeg, measures
+from drivers.camera.picture import blacken, jpeg, measures
 from drivers.camera.presence import OFFLINE, STALLED, Change, Presence
 from drivers.camera.sources import source_of
 from protocol.clock import SystemClock
@@ -54,6 +54,8 @@ BEGAN, ENDED = EventState.BEGAN, EventState.ENDED
         ({"url": "rtsp://camera/1", "sub_stream": "rtsp://geheim@camera/2"}, "`sub_stream` holds"),
         ({"url": "rtsp://geheim:port/"}, "no address"),
         ({"url": "rtsp://camera/", "password_env": "WORD"}, "needs a `username`"),
+        ({"url": "rtsp://camera/", "masks": [[0, 0, 1.5, 1]]}, "masks"),
+        ({"url": "rtsp://camera/", "masks": [[0, 0, 1]]}, "masks"),
         ({"url": "rtsp://camera/", "username": "u", "password_env": "W", "password_file": "f"}, "not both"),
         ({"url": "rtsp://camera/", "analysed_per_s": 0}, "analysed_per_s"),
         ({"url": "rtsp://camera/", "offline_after": 3}, "offline_after"),
@@ -281,6 +283,16 @@ def test_presence_never_ends_what_did_not_begin(steps: list[tuple[str, float]]) 
                 open_types.remove(change.kind)
         assert len(open_types) <= 1
         assert camera.wait_s(now) >= 0
+
+
+def test_what_is_masked_is_black_to_the_last_dot() -> None:
+    picture = np.full((90, 160, 3), 200, np.uint8)
+    blacken(picture, [(0.25, 0.5, 0.5, 0.5), (0.999, 0.0, 1.0, 0.001)])
+    assert not picture[45:, 40:120].any()
+    assert not picture[0, 159].any()
+    assert int((picture == 0).all(axis=2).sum()) == 45 * 80 + 1
+    blacken(picture, [(0, 0, 1, 1)])
+    assert not picture.any()
 
 
 def test_a_picture_is_measured_the_same_at_any_size_and_blur_shows() -> None:
