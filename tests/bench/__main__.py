@@ -29,6 +29,7 @@ BENCHES = {
     "location": 240,
     "camera": 360,
     "printer": 60,
+    "jt808": 60,
     "peer": 1_200,
 }
 """Name and the seconds that each may take; a whole run on two cores takes about 13 minutes."""
