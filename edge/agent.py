@@ -22,6 +22,7 @@ from edge.hub_clock import HubClock
 from edge.intake import Intake
 from edge.notify import Notifier
 from edge.outbox import Limits, Outbox, store_file
+from edge.recent import Recent
 from edge.recent_logs import RecentLogs
 from edge.remote_config import RemoteConfig
 from edge.standing import Line, Standing, keep_written
@@ -76,7 +77,8 @@ class Agent:
             self._stopped.set()
             self._ending()
 
-    def _begin_anew(self) -> None:
+    def begin_anew(self) -> None:
+        """Stop, and ask to be begun again: with the configuration as it stands then."""
         self.restart_asked = True
         self.stop()
 
@@ -93,6 +95,8 @@ class Agent:
             board = Board(kinds, clock, to_hub, to_box)
             line = Line(clock, to_box.set)
             supervisor = Supervisor(config, board, intake, clock)
+            lately = Recent(to_box)
+            supervisor.listeners.append(lately.hear)
             hub_clock = HubClock(clock)
 
             async def state(*, online: bool) -> State:
@@ -108,17 +112,19 @@ class Agent:
                     line=line.state,
                     clock_offset_s=hub_clock.offset_s,
                     state=await state(online=line.state.connected),
+                    fixes=lately.fixes,
+                    receipts=lately.receipts,
                 )
 
             async def tell_status(_: Mapping[str, Any]) -> dict[str, Any]:
                 status: dict[str, Any] = msgspec.to_builtins(await state(online=True))
                 return status
 
-            remote = RemoteConfig(config, self._file, hub_clock, clock, keep=intake.keep, restart=self._begin_anew)
+            remote = RemoteConfig(config, self._file, hub_clock, clock, keep=intake.keep, restart=self.begin_anew)
 
             async def restart(args: Mapping[str, Any]) -> dict[str, Any]:
                 if args["device"] is None:
-                    self._begin_anew()
+                    self.begin_anew()
                 else:
                     supervisor.restart(args["device"])
                 return {}

@@ -1,7 +1,8 @@
 """The agent's process: `python -m edge.process --config site.toml [--check]`.
 
 Exit codes: 0 stopped on purpose, 1 a bug (with its trace), 2 a mistake in the configuration, 3 the outbox cannot be
-opened, 4 stopped on purpose, but something did not end within STOPPED_WITHIN_S and was cut off.
+opened, 4 stopped on purpose, but something did not end within STOPPED_WITHIN_S and was cut off. SIGTERM and SIGINT
+stop it; SIGHUP has it begin anew with its configuration as it then stands, in the same process.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from edge.link import tls_context
 from edge.notify import Notifier
 from edge.recent_logs import RecentLogs
 from edge.slots import Slots
-from edge.stopping import Deadline, told
+from edge.stopping import BEGIN_ANEW, STOP, Act, Deadline, hold_back, told
 from protocol import logs
 from protocol.clock import SystemClock
 from protocol.errors import ConfigurationError, StoreUnavailableError
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="only check the file and its drivers' options")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     options = parser.parse_args(arguments)
+    if not options.check:
+        hold_back()  # until it can be obeyed: an order that comes meanwhile would end the process
     try:
         config = begin(options.config, counted=not options.check)
         secret = configuration.password(config.hub)
@@ -87,10 +90,15 @@ async def _run(
         deadline.begin()
         loop.call_soon_threadsafe(agent.stop)
 
+    def begin_anew() -> None:
+        deadline.begin()
+        loop.call_soon_threadsafe(agent.begin_anew)
+
     deadline = Deadline(STOPPED_WITHIN_S, cut_off)
     agent = Agent(config, secret, tls, SystemClock(), Notifier(), file=file, recent=recent, ending=deadline.begin)
     loop = asyncio.get_running_loop()
-    with told(stop):
+    acts: dict[int, Act] = {**dict.fromkeys(STOP, stop), BEGIN_ANEW: begin_anew}
+    with told(acts):
         await agent.run()
     return agent.restart_asked
 

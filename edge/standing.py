@@ -12,7 +12,7 @@ import msgspec
 
 from protocol import logs
 from protocol.clock import Clock
-from protocol.messages import State
+from protocol.messages import Position, Receipt, State
 
 FILE: Final = "standing.json"
 EVERY_S: Final = 30.0
@@ -31,7 +31,11 @@ class LineState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """The agent as it was at `written_at`, by the box's clock. It writes at least every `EVERY_S` while it lives."""
+    """The agent as it was at `written_at`, by the box's clock. It writes at least every `EVERY_S` while it lives.
+
+    `fixes` are the last ones of each device that has any, about one a second, and `receipts` the last of all devices;
+    both with the oldest first.
+    """
 
     written_at: datetime
     started_at: datetime
@@ -39,6 +43,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     line: LineState
     clock_offset_s: float | None
     state: State
+    fixes: dict[str, tuple[Position, ...]] = {}
+    receipts: tuple[Receipt, ...] = ()
 
 
 class Line:

@@ -46,6 +46,8 @@ class Supervisor:
         self._intake = intake
         self._clock = clock
         self._closing = False
+        self.listeners: list[Callable[[Report], None]] = []
+        """Those who hear what devices report before it is thinned. They must not block."""
         self._slots = {device: _Slot() for device in config.devices}
 
     @property
@@ -177,6 +179,8 @@ class Supervisor:
                         ring.write(self._clock.now(), item.payload)
                     elif isinstance(item, Report):
                         taken += 1
+                        for hear in self.listeners:
+                            hear(item)
                         safe = partial(_release, slot, driver, taken) if isinstance(driver, Releases) else None
                         await self._hand_on(item, thinner, safe)
             finally:
