@@ -123,7 +123,16 @@ class AnomaliesSettings(Thresholds):
         SEVERITY_OF, description="Severity by type of what the hub finds; a device's own event brings its own"
     )
     event_prefixes: tuple[str, ...] = Field(
-        ("camera.", "thermometer.", "installation."), description="Types of device events that are anomalies"
+        (
+            "camera.",
+            "thermometer.",
+            "installation.",
+            "recorder.unreadable",
+            "recorder.no_room",
+            "recorder.copy_differs",
+            "upload.refused",
+        ),
+        description="Types of device events that are anomalies, or how those begin",
     )
 
     @field_validator("severities")
