@@ -22,7 +22,7 @@ from protocol.errors import ConfigurationError, UplinkUnavailableError
 
 _REFUSED: Final = 0x80  # MQTT 3.1.1 section 3.9.3
 # MQTT 3.1.1 section 3.2.2.3, and what the library makes of it (MQTT 5.0 section 3.2.2.2).
-_WHO: Final = "the broker does not know this gateway or its password: is the account revoked, the password old?"
+_WHO: Final = "the broker does not know this gateway or its password: is it revoked, its password or certificate old?"
 _WHO_CODES: Final = frozenset({4, 5, 134, 135})
 _LIBRARY_LOG: Final = logging.getLogger("edge.link.mqtt")
 _LIBRARY_LOG.setLevel(logging.ERROR)  # it warns of a dozen publications under way, which is what a window is

@@ -376,3 +376,38 @@ async def test_a_running_box_is_not_reset(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Stop it first" in done.stderr
     assert file.exists()
+
+
+async def test_no_secret_is_written_down_or_repeated(hub: SecureHub, tmp_path: Path) -> None:
+    """A code, a ticket, a broker password and an API key: in no log, no database, no answer and no error."""
+    order = hub.order("canary", confirm=True)
+    password = hub.api.post("/gateways", json={"gateway": "canary-2"}).json()["password"]
+    new_key = hub.api.post("/api-keys", json={"name": "canary", "scopes": ["devices:read"]}).json()["key"]
+    ticket = read_ticket(order["ticket"])
+    async with hub.door() as door:
+        body = {"code": ticket.code, "request": "not a request"}
+        said = [(await door.post("/enrol", json=body)).text]
+        said.append((await door.post("/enrol", json={**body, "code": ticket.code[:-1]})).text)
+        said.append((await door.post("/retire", auth=("canary-2", password[:-1]))).text)
+    said += [hub.api.get(path).text for path in ("/enrolments", "/gateways", "/api-keys", "/certificates")]
+    said.append(edge("enrol", str(ticket), "--config", site(tmp_path, "not-canary")).stderr)
+    secrets = [ticket.code, ticket.code[:-1], order["code"], password, password[:-1], new_key]
+    data = hub.folder.parent / "data"
+    kept = [hub.folder.parent / "hub.log", *(each for each in files_of(data) if "broker" not in str(each))]
+    for secret in secrets:
+        assert [each for each in said if secret in each] == []
+        assert [each for each in kept if secret.encode() in content(each)] == []
+
+
+def test_a_fresh_hub_lets_nobody_in_but_who_read_its_console(tmp_path: Path) -> None:
+    """There is no default password: what opens a new hub was printed once, at its first start."""
+    guesses = ("", "admin", "diwang", "dw_000000000000_" + "0" * 64, "dw_admin_admin")
+    with running(tmp_path / "data") as fresh:
+        for guess in guesses:
+            assert fresh.get("/api/v1/whoami", guess).status_code == 401
+            login = httpx.post(f"{fresh.ready['hub']}/login", json={"key": guess}, trust_env=False)
+            assert login.status_code in {401, 422}
+        assert fresh.get("/api/v1/whoami", fresh.first_key).json()["scopes"] == ["admin"]
+        fresh.stop()
+    with running(tmp_path / "data") as again:
+        assert again.first_key is None
