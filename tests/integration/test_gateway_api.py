@@ -21,7 +21,9 @@ from hub.app import create_app
 from hub.commands import dispatching
 from hub.commands.model import IssuedCommand
 from hub.config import HubConfig
+from hub.custody.signing import open_signer
 from hub.device_models.live import LiveModels
+from hub.footage.store import FootageFolder
 from hub.gateways.callers import Callers
 from hub.grids.live import LiveGrids
 from hub.ingest import repository
@@ -31,6 +33,8 @@ from hub.ingest.replaying import Replayer
 from hub.parts import Parts
 from hub.readiness import Readiness
 from hub.stream.stream import Stream
+from hub.uploads.folder import UploadFolder
+from hub.uploads.uploading import Uploads
 from protocol import topics
 from protocol.clock import SystemClock
 from protocol.messages import Event, EventState, Outcome, Reading, Reply, Severity
@@ -45,6 +49,7 @@ CLOCK = SystemClock()
 @asynccontextmanager
 async def served(chain: Chain, folder: Path) -> AsyncIterator[Domain]:
     stream = Stream(chain.database, CLOCK)
+    footage, uploads = FootageFolder(folder / "footage"), UploadFolder(folder / "uploads", reserve_bytes=0)
     parts = Parts(
         config=HubConfig(data=folder),
         clock=CLOCK,
@@ -63,6 +68,9 @@ async def served(chain: Chain, folder: Path) -> AsyncIterator[Domain]:
             CLOCK,
             LiveModels(chain.database, CLOCK).conform,
         ),
+        custody=open_signer(folder),
+        footage=footage,
+        uploads=Uploads(database=chain.database, clock=CLOCK, folder=uploads, store=footage),
         broker_address=chain.address,
         issuing=None,
         wake_commands=chain.intake.dispatcher.wake,
