@@ -252,6 +252,15 @@ async def test_a_renewed_certificate_takes_over_and_the_old_one_ends(hub: Secure
         pass
 
 
+async def come_in_again_and_again(host: str, port: int, gateway: str, password: str) -> None:
+    """Connect until that is refused: at the hub's next look at its tables; who came in before that is cut off."""
+    while True:
+        async with aiomqtt.Client(
+            host, port, identifier=gateway, username=gateway, password=password, timeout=5
+        ) as client:
+            await cut_off(client)
+
+
 async def test_a_password_does_for_a_gateway_that_has_one_at_the_plain_listener(hub: SecureHub) -> None:
     made = hub.api.post("/gateways", json={"gateway": "plain"}).json()
     host, port = made["broker"].removeprefix("mqtt://").split(":")
@@ -260,12 +269,8 @@ async def test_a_password_does_for_a_gateway_that_has_one_at_the_plain_listener(
     ) as client:
         await client.publish("diwang/v1/plain/up/state", b"{}", qos=1)
     identity = hub.enrolled("plain", replace=True)
-    async with asyncio.timeout(PATIENCE_S):  # in the hub's next look at the table it ends, and who came in is cut off
+    async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(aiomqtt.MqttError):
-            while True:
-                async with aiomqtt.Client(
-                    host, int(port), identifier="plain", username="plain", password=made["password"], timeout=5
-                ) as client:
-                    await cut_off(client)
+            await come_in_again_and_again(host, int(port), "plain", made["password"])
     async with hub.connected(identity):
         pass
