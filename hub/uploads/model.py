@@ -14,7 +14,7 @@ class Upload(Base):
     """A file on its way. `sender` is `gateway:<id>` or `key:<id>`; nobody else may touch it.
 
     `state` is open, kept (its bytes are footage now), refused (other bytes than declared) or expired. `touched_at` is
-    when a request last began to bring bytes.
+    when a request last began to bring bytes, to the hour.
     """
 
     __tablename__ = "upload"

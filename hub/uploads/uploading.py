@@ -30,6 +30,7 @@ log = logs.get(__name__)
 
 KEPT: Final = "kept"
 _GONE: Final = frozenset({"refused", "expired"})
+_TOUCHED_EVERY: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ class Uploads:
                 raise RefusedRequestError("uploads.too_long", "more bytes than the upload declared", status=413)
             if offset < upload.length:
                 await asyncio.to_thread(self._folder.require_room, announced or 0)
+                await self._touch(now.upload)
                 part = await asyncio.to_thread(PartFile, self._folder.path(upload.id))
                 with part:
                     receiving = Receiving(self._folder, part, slot, upload.length - offset)
@@ -145,7 +147,6 @@ class Uploads:
                         await receiving.stream(pieces, turn, settings.silence_s)
                     else:
                         await receiving.checked(pieces, turn, settings.silence_s, checksum)
-                await self._touch(upload.id)
             return await self._completed(await self._current(upload.id), slot)
 
     async def completed(self, standing: Standing) -> Standing:
@@ -253,9 +254,12 @@ class Uploads:
             await asyncio.to_thread(self._folder.remove, upload.id)
             log.warning("upload_given_up", upload=str(upload.id), sender=upload.sender, bytes=offset)
 
-    async def _touch(self, upload_id: UUID) -> None:
-        async with self._database.write() as session:
-            await repository.touch(session, upload_id, self._clock.now())
+    async def _touch(self, upload: Upload) -> None:
+        """Note that somebody goes on with an upload; not for every request, as its term is counted in days."""
+        now = self._clock.now()
+        if now - upload.touched_at >= _TOUCHED_EVERY:
+            async with self._database.write() as session:
+                await repository.touch(session, upload.id, now)
 
 
 def expiry(upload: Upload, settings: UploadsSection) -> datetime:

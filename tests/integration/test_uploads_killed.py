@@ -1,4 +1,4 @@
-"""kill -9 of the hub and of who sends in the middle of an upload: the real processes, and each clip whole in the end."""
+"""kill -9 of the hub and of who sends in the middle of an upload: real processes, and each clip whole in the end."""
 
 import asyncio
 import hashlib
