@@ -107,7 +107,7 @@ async def test_power_cuts_during_a_trial_count_and_end_it(tmp_path: Path) -> Non
     slots = prepared(tmp_path, HANGS)
     for boot in (1, 2, 3):
         process = launch(tmp_path)
-        await until(lambda boot=boot: len(runs(tmp_path)) == boot)  # type: ignore[misc]
+        await until(lambda boot=boot: len(runs(tmp_path)) == boot)
         (agent,) = children(process.pid)
         process.kill()
         process.wait()

@@ -246,9 +246,7 @@ async def test_metadata_that_is_no_metadata_harms_nothing(hub: Hub, box: Box) ->
     await hub.publish("g1", CONFIG)
     for nonsense in (b"", b"null", b"\xff" * 99, b'{"signed": {}}', b"[" * 9000, b"0" * 600_000):
         for role in ("1.root", "timestamp", "snapshot", "configs-"):
-            box.attack = lambda url, answer, role=role, nonsense=nonsense: (  # type: ignore[misc]
-                nonsense if role in url else answer
-            )
+            box.attack = lambda url, answer, role=role, nonsense=nonsense: nonsense if role in url else answer
             with pytest.raises((NotTrustedError, UplinkUnavailableError)):
                 await box.fetch()
             if role != "configs-":

@@ -2,12 +2,15 @@
 
 import asyncio
 import random
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from edge.bundles import Bundles, Ledger
+from protocol.clock import SystemClock
 from tests.simulators.configured_site import site
+from tests.simulators.edge_process import faketime
 
 GOOD = """
 [health]
@@ -82,6 +85,19 @@ async def test_killed_at_any_moment_of_a_change_it_runs_the_old_or_the_new(tmp_p
             await box.edge.start()
             await box.hub.until("in_step", bundle=wanted)
             running = wanted
+
+
+async def test_a_box_whose_clock_is_wrong_by_decades_learns_how_late_it_is(tmp_path: Path) -> None:
+    clock = tmp_path / "clock"
+    clock.write_text("-1700000000")
+    async with site(tmp_path, "", environment=faketime(clock)) as box:
+        for rate in (20, 21):
+            bundle = await box.hub.publish(GOOD.format(rate=rate))
+            await box.hub.until("in_step", bundle=bundle)
+            floor = box.bundles.read().floor
+            assert floor is not None
+            assert abs(floor - SystemClock().now()) < timedelta(minutes=5)
+            clock.write_text("+1700000000")
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"null", b"\xff\xfe"])

@@ -93,7 +93,8 @@ class Site:
 
 
 @asynccontextmanager
-async def site(folder: Path, more: str) -> AsyncIterator[Site]:
+async def site(folder: Path, more: str, environment: dict[str, str] | None = None) -> AsyncIterator[Site]:
+    """Run a hub and a box that is registered there; `more` goes into the box's own file."""
     async with HubProcess(folder / "hub") as hub, FaultProxy(hub.mqtt_port) as proxy:
         answer = await hub.api.post("/gateways", json={"gateway": "g1"})
         (folder / "password").write_text(answer.json()["password"])
@@ -102,7 +103,7 @@ async def site(folder: Path, more: str) -> AsyncIterator[Site]:
             f'[gateway]\nid = "g1"\n[hub]\nbroker = "mqtt://127.0.0.1:{proxy.port}"\napi = "{hub.url}"\n'
             f'password_file = "password"\n[configuration]\nlook_every_s = 1\n{more}[health]\ninterval_s = 0.5\n'
         )
-        edge = await EdgeProcess(file).start()
+        edge = await EdgeProcess(file, environment=environment).start()
         try:
             yield Site(hub, proxy, edge)
         finally:

@@ -18,7 +18,7 @@ from firmware_configs.schema import Family
 from protocol.errors import ConfigurationError
 
 ROOT = Path(firmware_configs.__file__).parent
-LEAST = {CAMERAS: 3, GPS: 4, GATEWAYS: 2, PRINTERS: 4, RECORDERS: 3}
+LEAST: dict[Family[Any], int] = {CAMERAS: 3, GPS: 4, GATEWAYS: 2, PRINTERS: 4, RECORDERS: 3}
 
 
 def every() -> list[tuple[Family[Any], str]]:
