@@ -1,14 +1,11 @@
 """With which configuration the agent begins: the hub's that runs, else what ran before, else what the box came with."""
 
-import os
 from pathlib import Path
 from typing import Final
 
 from edge import config as configuration
 from edge.bundles import Bundles, Ledger
 from edge.config import Config
-from edge.config_file import PROFILES
-from firmware_configs.schema import VARIABLE
 from protocol import logs
 from protocol.errors import ConfigurationError
 
@@ -28,7 +25,7 @@ def begin(file: Path, *, counted: bool) -> Config:
     while True:
         try:
             place = bundles.place(ledger.running)
-            os.environ[VARIABLE] = str(place / PROFILES) if place else ""
+            bundles.look_in(place)
             return configuration.load(file, place)
         except ConfigurationError as error:
             if not ledger.running:

@@ -23,8 +23,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from edge.config_file import BUNDLE_FILE
+from edge.config_file import BUNDLE_FILE, PROFILES
 from edge.lasting import replace_file, sync_folder
+from firmware_configs.schema import VARIABLE
 from protocol import logs
 from protocol.errors import ConfigurationError, UplinkUnavailableError
 
@@ -141,6 +142,12 @@ class Bundles:
         if not self.has(bundle):
             raise ConfigurationError(f"the configuration {bundle} is not on this box")
         return self.folder / _BUNDLES / bundle
+
+    def look_in(self, place: Path | None) -> None:
+        """Let profiles be found in a bundle's folder, and in no other bundle's; the site's own folders stay."""
+        given = os.environ.get(VARIABLE, "").split(os.pathsep)
+        others = [each for each in given if each and not Path(each).is_relative_to(self.folder)]
+        os.environ[VARIABLE] = os.pathsep.join([str(place / PROFILES), *others] if place else others)
 
     def has(self, bundle: str) -> bool:
         """Tell whether a bundle is here, complete."""

@@ -25,7 +25,6 @@ from edge.fetching import NotTrustedError, Source, Wanted
 from edge.hub_http import hub_client
 from edge.installing import install
 from edge.slots import Slots
-from firmware_configs.schema import VARIABLE
 from protocol import logs
 from protocol.errors import ConfigurationError, DiwangError, UplinkUnavailableError
 
@@ -87,7 +86,7 @@ def _fetch(source: Source, config: configuration.Config, file: Path) -> Finding:
 def _checked(bundles: Bundles, wanted: Wanted, file: Path) -> Finding | None:
     """Return why this box cannot run a bundle, None when it can."""
     place = bundles.place(wanted.bundle)
-    os.environ[VARIABLE] = str(place / config_file.PROFILES if place else "")
+    bundles.look_in(place)
     try:
         configuration.load(file, place)
     except ConfigurationError as error:
