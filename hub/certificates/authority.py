@@ -77,7 +77,7 @@ class Authority:
     ) -> x509.Certificate:
         """Return a server certificate for these host names and addresses."""
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Diwang hub")])
-        alternatives = x509.SubjectAlternativeName([_general_name(each) for each in names])
+        alternatives = x509.SubjectAlternativeName([general_name(each) for each in names])
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         return self._signed(key, name, now, now + life, usage, alternatives)
 
@@ -119,7 +119,8 @@ def common_name(certificate: x509.Certificate | x509.CertificateSigningRequest) 
     return value if isinstance(value, str) else ""
 
 
-def _general_name(name: str) -> x509.GeneralName:
+def general_name(name: str) -> x509.GeneralName:
+    """Return a host's name or address as it stands in certificates. Raises ValueError for what cannot."""
     try:
         return x509.IPAddress(ip_address(name))
     except ValueError:

@@ -53,4 +53,5 @@ def open_trust(config: HubConfig, clock: Clock, door_port: int) -> Trust | None:
     authority = Authority.opened(folder, clock)
     server = ServerCertificate(authority, folder, tls.all_names, tls.life, clock)
     server.renew_if_due()
+    server.tell_if_changed()
     return Trust(authority, server, tls.public_url or f"https://{bracketed(tls.all_names[0])}:{door_port}")

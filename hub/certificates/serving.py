@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hub.certificates import files
-from hub.certificates.authority import BACKDATED, ROOT_FILE, Authority
+from hub.certificates.authority import BACKDATED, ROOT_FILE, Authority, general_name
 from protocol import logs
 from protocol.clock import Clock
 from protocol.errors import ConfigurationError
@@ -42,9 +42,10 @@ class ServerCertificate:
         self._life = life
         self._clock = clock
         self._listeners: list[Callable[[], None]] = []
+        self._told = self._content()
 
     def on_renewal(self, listener: Callable[[], None]) -> None:
-        """Call `listener` when the file holds another certificate."""
+        """Have `listener` called when the file holds another certificate."""
         self._listeners.append(listener)
 
     def renew_if_due(self) -> bool:
@@ -72,17 +73,23 @@ class ServerCertificate:
         """Renew in time, until cancelled."""
         while True:
             due_in_s = self._due_in().total_seconds()
-            # The wall clock may be set meanwhile, so it is looked at now and then.
+            # Looked at now and then: the wall clock may be set, and another process of this hub may renew.
             await asyncio.sleep(min(max(due_in_s, 0.0), LOOKED_AT_EVERY_S))
             try:
-                renewed = self.renew_if_due()
+                self.renew_if_due()
             except ConfigurationError as error:
                 log.warning("server_certificate_not_renewed", reason=str(error), retry_in_s=TRIED_AGAIN_AFTER_S)
                 await asyncio.sleep(TRIED_AGAIN_AFTER_S)
                 continue
-            if renewed:
-                for listener in self._listeners:
-                    listener()
+            self.tell_if_changed()
+
+    def tell_if_changed(self) -> None:
+        """Call the listeners when the file holds another certificate than when they were called last."""
+        found = self._content()
+        if found != self._told:
+            self._told = found
+            for listener in self._listeners:
+                listener()
 
     def context(self) -> ssl.SSLContext:
         """Return the settings of the HTTPS door: TLS 1.2 or later; a client's certificate is asked for, not required.
@@ -97,16 +104,21 @@ class ServerCertificate:
         self.on_renewal(lambda: context.load_cert_chain(self.file))
         return context
 
+    def _content(self) -> bytes:
+        try:
+            return self.file.read_bytes()
+        except OSError:
+            return b""
+
     def _due_in(self) -> timedelta:
         """Return how long the certificate in the file serves; nothing when it does not."""
         try:
-            certificate = x509.load_pem_x509_certificate(self.file.read_bytes())
+            certificate = x509.load_pem_x509_certificate(self._content())
             certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(self._authority.pem.encode()))
             named = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except (OSError, ValueError, TypeError, x509.ExtensionNotFound, InvalidSignature):
+        except (ValueError, TypeError, x509.ExtensionNotFound, InvalidSignature):
             return timedelta(0)
-        found = {str(each.value) for each in named}
-        if not set(self._names) <= found:
+        if not {general_name(each) for each in self._names} <= set(named):
             return timedelta(0)
         begins = certificate.not_valid_before_utc + BACKDATED
         return begins + (certificate.not_valid_after_utc - begins) * RENEWED_AT - self._clock.now()
