@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from drivers.footage import FOLDER, Clip, carriage, clips
+from drivers.footage import FOLDER, Clip, carriage, present
 from edge.config import Config
 
 HOLD: Final = b"hold"
@@ -41,8 +41,8 @@ def waiting(data: Path, now: datetime) -> list[tuple[Path, Clip]]:
     found = [
         (folder, clip)
         for folder in data.glob(f"devices/*/{FOLDER}")
-        for clip in clips(folder)
-        if (folder / clip.sha256).exists() and _is_due(folder, clip.sha256, now)
+        for clip in present(folder)
+        if _is_due(folder, clip.sha256, now)
     ]
     return sorted(found, key=lambda pair: (pair[1].kept_at, pair[1].sha256))
 

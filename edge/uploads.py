@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from drivers.contract import Report
-from drivers.footage import FOLDER, carriage, clips, discard
+from drivers.footage import FOLDER, carriage, discard, present
 from edge.backoff import delays
 from edge.config import GATEWAY_DEVICE, PASSWORD_VARIABLE, Config, Secret
 from edge.outbox import Outbox
@@ -86,7 +86,7 @@ class Uploads:
         """Delete copies whose time on the box is over; return whether there is anything to carry."""
         now = self._clock.now()
         for folder in self._config.data.glob(f"devices/*/{FOLDER}"):
-            for clip in clips(folder):
+            for clip in present(folder):
                 keep_until = carriage(folder, clip.sha256).keep_until
                 if keep_until is not None and keep_until <= now and (freed := discard(folder, clip)):
                     log.info("copy_of_confirmed_clip_deleted", sha256=clip.sha256, bytes=freed)
@@ -94,18 +94,21 @@ class Uploads:
 
     async def _carry(self) -> bool:
         """Let a process carry until it ends; return whether it got anything done."""
-        settled = 0
-        async with self._process() as process:
-            assert process.stdout is not None  # noqa: S101 - opened with a pipe
-            holding = asyncio.create_task(self._hold(process), name="hold uploads")
-            try:
-                while line := await process.stdout.readline():
-                    settled += 1
-                    await self._hear(msgspec.json.decode(line, type=Outcome))
-            finally:
-                holding.cancel()
-                await asyncio.wait((holding,))
-        return settled > 0
+        settled = False
+        try:
+            async with self._process() as process:
+                assert process.stdout is not None  # noqa: S101 - opened with a pipe
+                holding = asyncio.create_task(self._hold(process), name="hold uploads")
+                try:
+                    while line := await process.stdout.readline():
+                        await self._hear(msgspec.json.decode(line, type=Outcome))
+                        settled = True
+                finally:
+                    holding.cancel()
+                    await asyncio.wait((holding,))
+        except (OSError, msgspec.DecodeError) as error:
+            log.warning("uploads_broke_down", reason=str(error))
+        return settled
 
     async def _hold(self, process: Process) -> None:
         """Let the process go on while no alarm waits."""

@@ -48,6 +48,7 @@ class Docking:
     _jobs: deque[Entry] = field(default_factory=deque)
     _twice: set[Entry] = field(default_factory=set)
     _fresh: set[str] = field(default_factory=set)
+    _is_short: bool = False
     _checking: asyncio.Task[None] | None = None
 
     async def run(self, say: Say) -> None:
@@ -152,6 +153,7 @@ class Docking:
             await self._without_room(say, entry, str(error))
             return
         self._settled.add(entry)
+        self._is_short = False
         if clip is None:
             self.tally.known += 1
             return
@@ -196,8 +198,10 @@ class Docking:
         """Stop here; the docking goes on when there is room."""
         self._jobs.clear()
         self.needs_bytes = entry.size
-        log.warning("no_room_for_footage", device=self.dock.device, reason=reason)
-        await say(self._told(telling.NO_ROOM, _facts(entry, reason)))
+        if not self._is_short:
+            log.warning("no_room_for_footage", device=self.dock.device, reason=reason)
+            await say(self._told(telling.NO_ROOM, _facts(entry, reason)))
+        self._is_short = True
 
     def _docked(self, unit_clock: UnitClock) -> Report:
         data = {**self.tally.facts(), "clock_trust": str(unit_clock.trust)}

@@ -1,4 +1,6 @@
-"""A vendor's station that offers its footage over FTP (RFC 959, listings by RFC 3659). Everything here blocks.
+"""A vendor's station that offers its footage over FTP (RFC 959, listings by RFC 3659 where it knows that).
+
+Everything here blocks.
 
 Names come and go as raw bytes (latin-1 keeps each), so that a station that speaks GBK is read right. The address that
 a server names for its data is ignored: data comes from the host that was asked.
@@ -9,6 +11,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 
 from drivers.recorder.media import (
@@ -25,11 +28,15 @@ from drivers.recorder.media import (
 )
 from drivers.recorder.names import is_footage, shown
 from firmware_configs.recorders import Recorder
+from protocol import logs
 from protocol.errors import DeviceRefusedError
 
 TIMEOUT_S: Final = 10.0
 _NOT_LOGGED_IN: Final = "530"
+_NOT_IMPLEMENTED: Final = ("500", "502", "504")
 _FAILURES: Final = (ftplib.Error, OSError, EOFError)
+
+log = logs.get(__name__)
 
 
 class FtpMedium:
@@ -39,6 +46,7 @@ class FtpMedium:
         self.label = "station"
         self._server, self._path = server, path.rstrip("/").encode()
         self._username, self._password = username, password
+        self._knows_mlsd = True
 
     def entries(self, profile: Recorder) -> Iterator[Entry]:
         """Yield the footage; see `Medium`."""
@@ -87,20 +95,29 @@ class FtpMedium:
     def _walk(self, ftp: ftplib.FTP, way: tuple[bytes, ...], profile: Recorder) -> Iterator[Entry]:
         for name, kind, (size, modified_at) in sorted(self._listing(ftp, way)):
             if kind == "dir" and len(way) < DEEPEST and leads_to((*way, name), profile):
-                yield from self._walk(ftp, (*way, name), profile)
+                try:
+                    yield from self._walk(ftp, (*way, name), profile)
+                except UnreadableFileError as error:
+                    log.warning("folder_of_a_station_unreadable", reason=str(error))
             elif kind == "file" and is_footage(name, profile) and is_within(way, profile):
                 yield Entry((*way, name), size, modified_at)
 
     def _listing(self, ftp: ftplib.FTP, way: tuple[bytes, ...]) -> list[tuple[bytes, str, tuple[int, datetime]]]:
+        """Return what is in a folder: name, `file` or `dir`, size and time.
+
+        By MLSD, or from a server that does not know it by names, one question after another.
+        """
         found = []
         try:
-            for count, (text, facts) in enumerate(ftp.mlsd(self._at(way), ["type", "size", "modify"])):
-                if count == MOST_FILES:
-                    break
+            facts = _by_facts(ftp, self._at(way)) if self._knows_mlsd else _by_names(ftp, self._at(way))
+            for text, kind, size, modify in islice(facts, MOST_FILES):
                 name = text.encode("latin-1")
                 if name and b"/" not in name and len(name) <= LONGEST_NAME and name not in {b".", b".."}:
-                    found.append((name, facts.get("type", "").lower(), (_size(facts), _modified(facts))))
+                    found.append((name, kind, (_size(size), _modified(modify))))
         except (*_FAILURES, ValueError, LookupError) as error:
+            if self._knows_mlsd and str(error).startswith(_NOT_IMPLEMENTED):
+                self._knows_mlsd = False
+                return self._listing(ftp, way)
             raise self._failure(way, error) from error
         return found
 
@@ -162,14 +179,32 @@ class _Data:
         return b""
 
 
-def _size(facts: dict[str, str]) -> int:
-    text = facts.get("size", "")
+def _by_facts(ftp: ftplib.FTP, folder: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield name, kind, size and time of what is in a folder, by MLSD."""
+    for name, facts in ftp.mlsd(folder, ["type", "size", "modify"]):
+        yield name, facts.get("type", "").lower(), facts.get("size", ""), facts.get("modify", "")
+
+
+def _by_names(ftp: ftplib.FTP, folder: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the same by NLST, SIZE and MDTM; what has no size is taken for a folder."""
+    ftp.voidcmd("TYPE I")  # in ASCII a size may be refused
+    for line in ftp.nlst(folder):
+        name = line.rsplit("/", 1)[-1]
+        place = f"{folder.rstrip('/')}/{name}"
+        try:
+            size = ftp.sendcmd(f"SIZE {place}").partition(" ")[2]
+            yield name, "file", size, ftp.sendcmd(f"MDTM {place}").partition(" ")[2]
+        except ftplib.error_perm:
+            yield name, "dir", "", ""
+
+
+def _size(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 19 else 0  # noqa: PLR2004 - more digits are no size
 
 
-def _modified(facts: dict[str, str]) -> datetime:
+def _modified(text: str) -> datetime:
     """Return a listing's time, UTC by RFC 3659."""
     try:
-        return datetime.strptime(facts.get("modify", "")[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        return datetime.strptime(text[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         return datetime.fromtimestamp(0, UTC)

@@ -38,7 +38,7 @@ class RecorderOptions(Options, frozen=True, kw_only=True):
     password_file: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
     password_env: Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]{0,127}$")] | None = None
     mounted: bool = True
-    look_every_s: Seconds = 2.0
+    look_every_s: Seconds = 5.0
     reserve_bytes: Bytes = 2 << 30
     largest_bytes: Bytes = 64 << 30
     gap_tolerance_s: Seconds = 5.0

@@ -114,13 +114,19 @@ class BodyRecorder:
             return
         try:
             await docking.run(say)
+            if docking.needs_bytes and self._dock.room.left() >= docking.needs_bytes:
+                self._rest(medium)  # there is room, and yet the disk takes nothing
         except MediumGoneError as error:
             if is_station:
                 raise
             log.warning("recorder_taken_away_early", device=self.device, medium=medium.label, reason=str(error))
-            if medium in await self._dock.hands.do(self._find):  # still seen, but it gives nothing: not at once again
-                self._resting[medium] = self._dock.clock.monotonic() + _REST_S
+            if medium in await self._dock.hands.do(self._find):
+                self._rest(medium)  # it is still seen, and gives nothing
             await say(self._dockings.pop(medium).undocked())
+
+    def _rest(self, medium: Medium) -> None:
+        """Leave a medium alone for a while."""
+        self._resting[medium] = self._dock.clock.monotonic() + _REST_S
 
     async def _say_health(self, say: Say) -> None:
         health = self._how_it_is()

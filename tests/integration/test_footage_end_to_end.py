@@ -14,7 +14,7 @@ from protocol.messages import Command, Event, Outcome
 from tests.serving import Api, served
 from tests.simulators.edge_process import EdgeProcess
 from tests.simulators.hub_standin import HubStandIn, connected
-from tests.simulators.nats_server import NatsServer, nats_server
+from tests.simulators.nats_server import NatsServer, free_port, nats_server
 from tests.simulators.recorder_units import film, put
 from tests.simulators.tus_server import TusServer, tus_server
 
@@ -130,6 +130,23 @@ async def test_footage_waits_while_alarms_cannot_leave_and_survives_the_agent(
         while (tmp_path / "data/devices/recorder-1/footage" / sha256).exists():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     assert await edge.end() == 0
+
+
+async def test_footage_waits_for_a_door_that_opens_late(broker: NatsServer, hub: HubStandIn, tmp_path: Path) -> None:
+    content, port = film(4), free_port()
+    edge = await EdgeProcess(site(tmp_path, broker, f"http://127.0.0.1:{port}")).start()
+    put(tmp_path / "docks/unit-a", NAME.format(30, 1), content)
+    await hub.until(lambda: bool(told(hub, "recorder.clip")), within_s=30)
+    async with asyncio.timeout(40):
+        while "footage_waits" not in edge.log.read_text():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    server = TusServer(tmp_path / "door", port)
+    try:
+        await server.start()
+        await arrived(server, hashlib.sha256(content).hexdigest())
+    finally:
+        await server.kill()
+        assert await edge.end() == 0
 
 
 @pytest.mark.usefixtures("hub")

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from drivers.footage import Carriage, note_carriage
+from edge import tus
 from edge.carrying import WRONG
 from edge.tus import Carrier
 from edge.upload_pace import LARGEST, SMALLEST, Pace, Valve
@@ -166,7 +167,8 @@ async def test_the_process_obeys_hold_and_go_and_ends_with_its_agent(server: Tus
     assert server.kept.keys() == {clip.sha256}
 
 
-async def test_a_hub_that_is_away_is_said_to_be(tmp_path: Path) -> None:
+async def test_a_hub_that_is_away_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tus, "_LONGEST_WAIT_S", 0.1)
     box = FootageBox(tmp_path / "box", free_port())
     clip = box.keep(noise(1000))
     async with httpx.AsyncClient(base_url=box.config.hub.api, trust_env=False) as client:

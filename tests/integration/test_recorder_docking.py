@@ -189,13 +189,15 @@ async def test_a_full_disk_keeps_its_reserve_and_the_docking_goes_on_when_there_
 async def test_the_disk_fills_in_mid_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "docks/unit-a", NAME.format(30, 1), BIG)
     monkeypatch.setattr(copying, "_LOOK_AT_ROOM", 2 << 20)
-    left = iter([1 << 30, 0])
-    monkeypatch.setattr(copying.Room, "left", lambda _: next(left, 1 << 30))
+    said, free = iter([1 << 30]), [0]  # room at the start, none in mid-copy, and then as it is
+    monkeypatch.setattr(copying.Room, "left", lambda _: next(said, free[0]))
     async with dock(tmp_path, CLOCK, f"mount:{tmp_path}/docks") as here:
         await here.told("recorder.no_room")
         assert list((footage(tmp_path) / "incoming").iterdir()) == []
+        free[0] = 1 << 30
         await here.told("recorder.clip")
     assert set(kept(tmp_path)) == {digest(BIG)}
+    assert len(here.of("recorder.no_room")) == 1
 
 
 async def test_a_bit_that_turns_on_the_box_is_found_by_reading_back(
@@ -376,6 +378,13 @@ async def test_a_file_that_a_station_is_still_writing_is_left_until_it_rests(tmp
         await here.told("recorder.clip", 2)
     assert clip.data["sha256"] == digest(film(1))
     assert here.of("recorder.docked") == []
+
+
+async def test_only_what_is_mounted_counts_as_a_medium(tmp_path: Path) -> None:
+    (tmp_path / "left-behind").mkdir()
+    assert folders.docked(str(tmp_path), mounted=True) == []
+    assert [medium.label for medium in folders.docked(str(tmp_path), mounted=False)] == ["left-behind"]
+    assert "proc" in {medium.label for medium in folders.docked("/", mounted=True)}
 
 
 async def test_a_dock_that_is_not_there_is_unreachable(tmp_path: Path) -> None:

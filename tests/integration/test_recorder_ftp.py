@@ -26,12 +26,16 @@ def at(station: FtpStation, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {"url": url, "username": "box", "password_env": "STATION_PASSWORD"}
 
 
-async def test_footage_of_a_station_is_taken_over_ftp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_old", [False, True], ids=["by facts", "by names"])
+async def test_footage_of_a_station_is_taken_over_ftp(
+    *, is_old: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     offered = tmp_path / "station/offered"
     put(offered, NAME.format(30, 1), BIG)
     put(offered, b"DCIM/" + "执法".encode("gbk") + b".mp4", film(2))
     put(offered, "elsewhere/not-footage.mp4", film(3))
     async with ftp_station(tmp_path / "station", "box", "secret") as station:
+        station.is_old = is_old
         station.listings = [
             b"type=file;size=5; ../../escape.mp4",
             b"type=file;size=5; ..",

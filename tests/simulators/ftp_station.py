@@ -6,7 +6,7 @@ async with ftp_station(folder, "box", "secret") as station:
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,20 +27,33 @@ class FtpStation:
     port: int = 0
     cut_after: int | None = None
     greeting: str = "220 station ready"
+    is_old: bool = False
+    """Whether it knows no MLSD, as many do not."""
     listings: list[bytes] = field(default_factory=list)
     """Lines that it adds to each listing."""
     written: list[str] = field(default_factory=list)
     """Commands that would change something: none may come."""
 
+    sessions: set[asyncio.Task[None]] = field(default_factory=set)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = _Session(self, reader, writer)
+        task = asyncio.create_task(session.run())
+        self.sessions.add(task)
         try:
-            await session.run()
-        except (OSError, asyncio.IncompleteReadError):
-            return
+            await asyncio.wait((task,))
         finally:
-            await session.close()
+            task.cancel()
+            self.sessions.discard(task)
+            session.close()
             writer.close()
+
+    async def close(self) -> None:
+        """End every session."""
+        while self.sessions:
+            for task in self.sessions:
+                task.cancel()
+            await asyncio.sleep(0)
 
 
 class _Session:
@@ -52,14 +65,17 @@ class _Session:
 
     async def run(self) -> None:
         self._say(self._station.greeting)
-        while line := await self._reader.readline():
-            word, _, argument = line.decode("latin-1").rstrip("\r\n").partition(" ")
-            if not await self._obey(word.upper(), argument):
-                return
+        with suppress(OSError):
+            while line := await self._reader.readline():
+                word, _, argument = line.decode("latin-1").rstrip("\r\n").partition(" ")
+                if not await self._obey(word.upper(), argument):
+                    return
 
-    async def close(self) -> None:
+    def close(self) -> None:
         if self._passive is not None:
             self._passive.close()
+        while not self._data.empty():
+            self._data.get_nowait().close()
 
     def _say(self, line: str) -> None:
         self._writer.write(line.encode("latin-1") + b"\r\n")
@@ -91,8 +107,12 @@ class _Session:
             case "REST":
                 self._rest = int(argument)
                 self._say("350 from there")
-            case "MLSD":
-                await self._list(self._path(argument))
+            case "MLSD" if not self._station.is_old:
+                await self._list(self._path(argument), _lines)
+            case "NLST":
+                await self._list(self._path(argument), _names)
+            case "SIZE" | "MDTM":
+                self._say(_fact(word, self._path(argument)))
             case "RETR":
                 await self._send(self._path(argument))
             case _:
@@ -105,6 +125,7 @@ class _Session:
         async def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._data.put(writer)
 
+        self.close()
         self._passive = await asyncio.start_server(take, "127.0.0.1", 0)
         port = self._passive.sockets[0].getsockname()[1]
         if word == "EPSV":
@@ -112,8 +133,8 @@ class _Session:
         else:  # an address of somebody else: it must not be believed
             self._say(f"227 (10,9,8,7,{port >> 8},{port & 255})")
 
-    async def _list(self, folder: Path) -> None:
-        lines = _lines(folder)
+    async def _list(self, folder: Path, listing: Callable[[Path], list[bytes] | None]) -> None:
+        lines = listing(folder)
         if lines is None:
             self._say("550 no such folder")
         else:
@@ -130,10 +151,7 @@ class _Session:
     async def _transfer(self, content: bytes, cut_after: int | None = None) -> None:
         self._say("150 coming")
         writer = await self._data.get()
-        assert self._passive is not None
-        self._passive.close()
-        self._passive = None
-        with suppress(OSError):
+        try:
             for start in range(0, len(content), PIECE):
                 if cut_after is not None and start >= cut_after:
                     writer.transport.abort()
@@ -141,8 +159,12 @@ class _Session:
                     return
                 writer.write(content[start : start + PIECE])
                 await writer.drain()
-        writer.close()
-        self._say("226 done")
+        except OSError:  # the box has heard enough
+            self._say("426 broken off")
+        else:
+            self._say("226 done")
+        finally:
+            writer.close()
 
 
 def _lines(folder: Path) -> list[bytes] | None:
@@ -155,6 +177,19 @@ def _lines(folder: Path) -> list[bytes] | None:
         kind = "dir" if each.is_dir() else "file"
         lines.append(f"type={kind};size={facts.st_size};modify={at:%Y%m%d%H%M%S}; ".encode() + os.fsencode(each.name))
     return lines
+
+
+def _names(folder: Path) -> list[bytes] | None:
+    return [os.fsencode(f"{folder}/{each.name}") for each in sorted(folder.iterdir())] if folder.is_dir() else None
+
+
+def _fact(word: str, path: Path) -> str:
+    if not path.is_file():
+        return "550 no plain file"
+    facts = path.stat()
+    return (
+        f"213 {facts.st_size}" if word == "SIZE" else f"213 {datetime.fromtimestamp(facts.st_mtime, UTC):%Y%m%d%H%M%S}"
+    )
 
 
 def _content(path: Path) -> bytes | None:
@@ -171,3 +206,4 @@ async def ftp_station(folder: Path, username: str, password: str) -> AsyncIterat
         yield station
     finally:
         server.close()
+        await station.close()
