@@ -64,7 +64,7 @@ class Hub:
         self._config = log.with_suffix(".toml")
         self._config.write_text(
             f'[broker]\nmqtt_port = {mqtt_port}\n[notifications]\nallow = ["127.0.0.1"]\nconsole = false\n'
-            "[tls]\nport = 0\nmqtts_port = 0\n"
+            "[tls]\nport = 0\nmqtts_port = 0\n[uploads]\nreserve_mb = 0\n"
         )
         self._command = [sys.executable, "-m", "diwang", "hub"]
         self._run = [

@@ -18,12 +18,13 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
 from diwang.demo import receiver
 from tests.faults import ledger, nemesis
+from tests.faults.peripherals import Peripherals
 from tests.faults.programs import Hub, Tmpfs
 from tests.simulators.edge_process import EdgeProcess, faketime
 from tests.simulators.fault_proxy import FaultProxy
@@ -40,7 +41,14 @@ MORE = "[outbox]\nmax_bytes = 33554432\n[uplink]\nack_timeout_s = 2.0\ntimeout_s
 HEALED_S = 90.0
 FLOW_S = 45.0
 HUB_DISK_MB = 400
-EDGE_DISK_MB = 48
+EDGE_DISK_MB = 96
+
+
+class Doors(NamedTuple):
+    """Where a box finds the hub: its broker through the bad link, its HTTP side directly."""
+
+    mqtt_port: int
+    api: str
 
 
 async def main() -> int:
@@ -83,19 +91,31 @@ async def _run(folder: Path, seed: int, seconds: float) -> bool:
         await _webhook(http, stack, told)
         clock = folder / "clock"
         clock.write_text("+0")
+        side = Peripherals(folder, http, GATEWAYS[0], Random(seed))
+        await stack.enter_async_context(side.standing())
         edges = {}
         for gateway in GATEWAYS:
-            edges[gateway] = await _box(http, gateway, folder, edge_disk, proxy.port)
+            doors = Doors(proxy.port, hub.url)
+            more = side.devices() if gateway == GATEWAYS[0] else ""
+            edges[gateway] = await _box(http, gateway, folder, disk=edge_disk, doors=doors, more=more)
             await edges[gateway].start()
             stack.push_async_callback(edges[gateway].kill)
         reader = ledger.Reader(http)
         bed = nemesis.Bed(hub, edges, proxy, hub_disk, edge_disk, clock, Random(seed), flowing=lambda: _flowing(reader))
         await bed.flowing()
-        faults = await _hurt(bed, seconds)
+        living = asyncio.create_task(side.live())
+        try:
+            faults = await _hurt(bed, seconds)
+        finally:
+            living.cancel()
+            await asyncio.wait((living,))
         healed = await _heal(bed, reader)
+        await side.settle(reader, HEALED_S)
         counts = await ledger.count(reader, edges)
         effects = await _effects(reader, told)
-    return _report(counts, effects, bed, faults, healed)
+    well = _report(counts, effects, bed, faults, healed)
+    print(f"{side.tickets}\n{side.clips}")
+    return well and side.tickets.is_well and side.clips.is_well
 
 
 async def _end(hub: Hub) -> None:
@@ -112,7 +132,9 @@ async def _webhook(http: httpx.AsyncClient, stack: AsyncExitStack, told: list[di
     secret.append(receiver.key_of(answer.json()["secret"]))
 
 
-async def _box(http: httpx.AsyncClient, gateway: str, folder: Path, disk: Tmpfs, port: int) -> EdgeProcess:
+async def _box(
+    http: httpx.AsyncClient, gateway: str, folder: Path, *, disk: Tmpfs, doors: Doors, more: str
+) -> EdgeProcess:
     """Make a box whose own data lie on the small disk; its ledgers and its log do not."""
     answer = await http.post("/api/v1/gateways", json={"gateway": gateway})
     answer.raise_for_status()
@@ -120,8 +142,9 @@ async def _box(http: httpx.AsyncClient, gateway: str, folder: Path, disk: Tmpfs,
     config.parent.mkdir()
     parts = [
         f'[gateway]\nid = "{gateway}"\ndata = "{disk.folder / gateway}"\n',
-        f'[hub]\nbroker = "mqtt://127.0.0.1:{port}"\n',
+        f'[hub]\nbroker = "mqtt://127.0.0.1:{doors.mqtt_port}"\napi = "{doors.api}"\n',
         MORE,
+        more,
     ]
     parts += [
         f'[devices.{name}]\ndriver = "tests.simulators.load_driver:SPEC"\nthin = false\n'
@@ -129,7 +152,10 @@ async def _box(http: httpx.AsyncClient, gateway: str, folder: Path, disk: Tmpfs,
         for name, options in DEVICES.items()
     ]
     config.write_text("\n".join(parts))
-    environment = {"EDGE_BROKER_PASSWORD": answer.json()["password"]}
+    environment = {
+        "EDGE_BROKER_PASSWORD": answer.json()["password"],
+        "DIWANG_FIRMWARE_CONFIGS": str(folder / "profiles"),
+    }
     return EdgeProcess(config, environment=environment | (faketime(folder / "clock") if gateway == SKEWED else {}))
 
 
