@@ -126,6 +126,7 @@ class AnomaliesSettings(Thresholds):
         (
             "camera.",
             "thermometer.",
+            "terminal.",
             "installation.",
             "recorder.unreadable",
             "recorder.no_room",

@@ -9,6 +9,9 @@ import msgspec
 import pytest
 
 from drivers import registry
+from drivers.terminal.jt808.location import ALARMS
+from hub.anomalies.settings import AnomaliesSettings
+from hub.words.catalogue import LANGUAGES, type_words
 
 PAGE = (Path(__file__).parents[2] / "docs" / "devices.md").read_text(encoding="utf-8")
 SECTIONS: dict[str, str] = dict(
@@ -54,8 +57,8 @@ def shown(field: msgspec.structs.FieldInfo) -> str:
     return f"`{text}`"
 
 
-def test_every_event_of_terminals_is_named() -> None:
-    from drivers.terminal.jt808.location import ALARMS  # noqa: PLC0415 - beside what it is for
-
-    for kind, _ in ALARMS.values():
-        assert f"`.{kind.removeprefix('terminal.')}`" in PAGE or f"`{kind}`" in PAGE
+@pytest.mark.parametrize("kind", [kind for kind, _ in ALARMS.values()])
+def test_every_event_of_terminals_is_named_and_has_words(kind: str) -> None:
+    assert f"`.{kind.removeprefix('terminal.')}`" in PAGE or f"`{kind}`" in PAGE
+    assert all(type_words(kind, language) != kind for language in LANGUAGES)
+    assert kind.startswith(AnomaliesSettings().event_prefixes)

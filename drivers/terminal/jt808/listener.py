@@ -31,6 +31,7 @@ class Listener:
         self._members: dict[str, Member] = {}
         self._sessions: dict[asyncio.Task[None], Session] = {}
         self._is_closed = False
+        self._strangers = 0
 
     @contextmanager
     def admitting(self, member: Member) -> Iterator[None]:
@@ -54,11 +55,19 @@ class Listener:
             log.warning("too_many_terminals", connections=len(self._sessions))
             writer.transport.abort()
             return
-        session = Session(reader, writer, self._members.get)
+        session = Session(reader, writer, self._known)
         # Not of a group: the listener belongs to several devices, and outlives the task that opened it.
         task = asyncio.get_running_loop().create_task(session.run(), name="terminal session")
         self._sessions[task] = session
         task.add_done_callback(self._ended)
+
+    def _known(self, phone: str) -> Member | None:
+        member = self._members.get(phone)
+        if member is None:
+            self._strangers += 1
+            if self._strangers.bit_count() == 1:  # the 1st, 2nd, 4th, 8th …: whoever calls for ever fills no log
+                log.warning("terminal_unknown", phone=phone, times=self._strangers)
+        return member
 
     async def close(self) -> None:
         """End all sessions, and begin none any more."""

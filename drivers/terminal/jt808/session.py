@@ -97,7 +97,8 @@ class Session:
             reason = str(error) or "silent"
         finally:
             self._leave()
-        log.info("terminal_left", phone=self._member and self._member.phone, reason=reason)
+        if self._member is not None:
+            log.info("terminal_left", phone=self._member.phone, reason=reason)
 
     def end(self) -> None:
         """Close the connection at once."""

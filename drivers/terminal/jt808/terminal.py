@@ -45,7 +45,7 @@ class Terminal:
         self._episodes = Episodes(folder / "episodes.json", device, clock)
         self._told = self._safe = 0
         self._when_safe: deque[tuple[int, Callable[[], None]]] = deque()
-        self._recent: OrderedDict[tuple[datetime, float, float], None] = OrderedDict()
+        self._recent: OrderedDict[Location, None] = OrderedDict()
         self._latest: datetime | None = None
         self._values: dict[str, Value] = {}
         self._values_at: datetime | None = None
@@ -115,11 +115,10 @@ class Terminal:
             yield from self._located(location, live=heard.live)
 
     def _located(self, location: Location, *, live: bool) -> Iterator[Report | Health]:
-        key = (location.at, location.latitude, location.longitude)
-        if key in self._recent:
+        if location in self._recent:
             self._member.refused["repeated"] += 1
             return
-        self._recent[key] = None
+        self._recent[location] = None
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
         is_latest = live and (self._latest is None or location.at >= self._latest)
@@ -130,7 +129,10 @@ class Terminal:
         if values := self._new_values(location):
             yield self._report(Reading(device=self.device, at=location.at, values=values))
         if is_latest:
-            self._latest = location.at
+            if (
+                location.at <= self._clock.now() + _CLOCK_TOLERANCE
+            ):  # a clock that is ahead must not outdo later reports
+                self._latest = location.at
             yield from self._alarms(location)
 
     def _found(self, location: Location, *, live: bool) -> Iterator[Report | Health]:
