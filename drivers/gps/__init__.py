@@ -31,8 +31,8 @@ async def open_receiver(device: str, options: GpsOptions, clock: Clock, folder: 
 
 async def _source(options: GpsOptions, clock: Clock, stack: AsyncExitStack) -> Line:
     match options.source:
-        case SerialPort(port=path, baud=baud):
-            return await stack.enter_async_context(serial_port.opened(path, baud))
+        case SerialPort(port=path, baud=baud) as line:
+            return await stack.enter_async_context(serial_port.opened(path, baud, line.greeting()))
         case Tcp(host=host, port=port):
             return await stack.enter_async_context(tcp.connected(host, port))
         case Gpsd(host=host, port=port, receiver=receiver):

@@ -20,15 +20,17 @@ log = logs.get(__name__)
 
 _OPEN_TIMEOUT_S: Final = 15.0
 _CLOSE_TIMEOUT_S: Final = 2.0
+_WRITE_TIMEOUT_S: Final = 5.0
 # Seconds of a busy line. When the rest of the box is slower than that the oldest bytes go: old fixes are worth least,
 # and the framer counts the sentence that is cut.
 _PIECES: Final = 1024
 
 
 class _SerialLine:
-    def __init__(self, path: str, baud: int) -> None:
+    def __init__(self, path: str, baud: int, greeting: bytes) -> None:
         self._path = path
         self._baud = baud
+        self._greeting = greeting
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._pieces: asyncio.Queue[bytes | DeviceUnreachableError] = asyncio.Queue(_PIECES)
@@ -75,7 +77,7 @@ class _SerialLine:
 
     def _own(self) -> None:
         try:
-            port = serial.Serial(self._path, self._baud, exclusive=True)
+            port = serial.Serial(self._path, self._baud, exclusive=True, write_timeout=_WRITE_TIMEOUT_S)
         except (OSError, ValueError) as error:
             self._tell(self._refuse, DeviceUnreachableError(f"{self._path}: {error}"))
             return
@@ -89,6 +91,11 @@ class _SerialLine:
                 port.close()
 
     def _read(self, port: serial.Serial) -> None:
+        try:
+            port.write(self._greeting)
+        except OSError as error:  # also when the unit takes nothing for too long
+            self._tell(self._refuse, DeviceUnreachableError(f"{self._path}: {error}"))
+            return
         self._tell(self._accept)
         while not self._closing.is_set():
             try:
@@ -119,9 +126,12 @@ class _SerialLine:
 
 
 @asynccontextmanager
-async def opened(path: str, baud: int) -> AsyncIterator[Line]:
-    """Open the port for this process alone; raise DeviceUnreachableError when it is absent, busy or does not open."""
-    line = _SerialLine(path, baud)
+async def opened(path: str, baud: int, greeting: bytes = b"") -> AsyncIterator[Line]:
+    """Open the port for this process alone, and send the greeting.
+
+    Raises DeviceUnreachableError when it is absent, busy or does not open, or takes no greeting.
+    """
+    line = _SerialLine(path, baud, greeting)
     try:
         await line.open()
         yield line

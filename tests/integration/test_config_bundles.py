@@ -147,7 +147,8 @@ async def box(hub: Hub) -> Box:
 
 
 async def test_a_box_gets_what_was_signed_for_it_with_the_profiles_that_it_names(hub: Hub, box: Box) -> None:
-    named = CONFIG.replace("kind =", 'profile = "quectel-l76k", kind =')
+    serial = 'kind = "serial", port = "/dev/diwang/gps", profile = "quectel-l76k", setup = ["rate-1hz"]'
+    named = f'[devices.gps-1]\ndriver = "gps.nmea"\noptions = {{ source = {{ {serial} }} }}\n'
     made = await hub.publish("g1", named)
     wanted = await box.fetch()
     assert wanted is not None

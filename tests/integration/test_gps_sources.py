@@ -15,9 +15,9 @@ import pytest
 
 from diwang.demo.patrol import Antenna, Step, epoch
 from drivers.contract import Health, Obeys, Raw, Report, Reports
-from drivers.registry import open_driver
+from drivers.registry import open_driver, validate
 from protocol.clock import SystemClock
-from protocol.errors import DeviceRefusedError, DeviceUnreachableError
+from protocol.errors import ConfigurationError, DeviceRefusedError, DeviceUnreachableError
 from protocol.messages import DeviceState, Position, Reading
 from tests.simulators import gps_recordings, gps_units
 
@@ -177,6 +177,30 @@ async def test_a_serial_port_with_binary_noise_gives_every_fix(tmp_path: Path) -
                     os.write(unit, burst[start : start + 200])
                     await asyncio.sleep(0.001)
             assert [(await next_position(said)).at.second for _ in range(4)] == [0, 1, 2, 3]
+
+
+async def test_a_receiver_is_set_up_as_its_profile_says_each_time_that_it_is_opened(tmp_path: Path) -> None:
+    source = {"kind": "serial", "profile": "quectel-l76k", "setup": ["rate-1hz", "gps-beidou"]}
+    with gps_units.on_terminal() as (unit, path):
+        for number in range(2):
+            async with listening(tmp_path, {**source, "port": path}) as (_, said):
+                os.write(unit, second(number))
+                await next_position(said)
+                assert os.read(unit, 4096) == b"$PCAS02,1000*2E\r\n$PCAS04,3*1A\r\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"setup": ["rate-1hz"]}, "needs the `profile`"),
+        ({"profile": "sundial"}, "known: .*quectel-l76k"),
+        ({"profile": "quectel-l76k", "setup": ["warp-9"]}, "has no warp-9; known: rate-1hz"),
+        ({"profile": "quectel-l76k", "setup": ["baud-9600"]}, "has no baud-9600"),
+    ],
+)
+def test_a_set_up_that_the_receiver_does_not_know_is_refused(wrong: dict[str, object], why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        validate(GPS, "van-7", {"source": {"kind": "serial", "port": "/dev/ttyUSB0", **wrong}})
 
 
 async def test_a_serial_port_that_is_pulled_out_is_lost(tmp_path: Path) -> None:
