@@ -78,9 +78,8 @@ async def test_a_box_finds_the_installed_package_by_its_name(thermometer: int, t
     source, installed = tmp_path / "source", tmp_path / "installed"
     shutil.copytree(PACKAGE, source, ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--no-index"]
-    await asyncio.to_thread(
-        subprocess.run, [*command, "--no-build-isolation", "--target", installed, source], check=True
-    )
+    command += ["--no-build-isolation", "--target", str(installed), str(source)]
+    await asyncio.to_thread(lambda: subprocess.run(command, check=True))
     async with nats_server(tmp_path / "nats") as broker, connected(HubStandIn(), broker.mqtt_port) as hub:
         config = site(tmp_path, broker.mqtt_port)
         with config.open("a") as file:
