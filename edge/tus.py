@@ -33,7 +33,7 @@ _OVER: Final = frozenset({404, 410})
 _ELSEWHERE: Final = frozenset({400, 408, 409, 413, 423, _CHECKSUM_MISMATCH, *_OVER})
 """Answers to bytes that are no answer to the clip: a chunk was late, spoilt, or not where it belongs."""
 _NOT_THIS_CLIP: Final = frozenset({413, 422})
-_BREAKS_IN_A_ROW: Final = 8
+_BREAKS_IN_A_ROW: Final = 5
 _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 5.0
 _BLOCK: Final = 1 << 20
