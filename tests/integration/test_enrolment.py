@@ -30,6 +30,9 @@ from protocol.enrolment import check_digits, read_code, read_ticket
 from tests.serving import Api, new_key, opened_parts
 from tests.simulators.new_box import NewBox, der
 
+ON_ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""For what does not depend on which of the two it is."""
+
 START = datetime(2026, 11, 24, 8, tzinfo=UTC)
 
 
@@ -111,6 +114,7 @@ async def test_a_box_becomes_a_gateway(api: Api, clock: ManualClock) -> None:
     assert clock.now() == START
 
 
+@ON_ONE_DATABASE
 async def test_nobody_holds_the_code_but_who_was_told(api: Api, parts: Parts) -> None:
     made = await ordered(api)
     code = read_code(made["code"])
@@ -143,6 +147,7 @@ async def test_fifty_boxes_with_one_code_get_one_certificate(api: Api) -> None:
     assert len(await certificates(api, "g1")) == 1
 
 
+@ON_ONE_DATABASE
 async def test_a_hundred_boxes_get_a_hundred_keys(api: Api) -> None:
     boxes = {f"g{number}": NewBox() for number in range(100)}
     for name, box in boxes.items():
@@ -158,6 +163,7 @@ async def test_a_hundred_boxes_get_a_hundred_keys(api: Api) -> None:
     assert len({each["serial"] for each in issued}) == 100
 
 
+@ON_ONE_DATABASE
 async def test_a_code_is_good_for_a_quarter_of_an_hour(api: Api, clock: ManualClock) -> None:
     made = await ordered(api)
     clock.advance(15 * 60)
@@ -166,6 +172,7 @@ async def test_a_code_is_good_for_a_quarter_of_an_hour(api: Api, clock: ManualCl
     assert (await api.get(f"/api/v1/enrolments/{made['id']}")).json()["state"] == "expired"
 
 
+@ON_ONE_DATABASE
 async def test_the_sixth_wrong_code_has_to_wait_and_the_right_one_does_not(api: Api, clock: ManualClock) -> None:
     made = await ordered(api)
     wrong = [f"{number:016d}" for number in range(5)]
@@ -179,6 +186,7 @@ async def test_the_sixth_wrong_code_has_to_wait_and_the_right_one_does_not(api: 
     assert (await use(api, made["code"], NewBox())).status_code == 200
 
 
+@ON_ONE_DATABASE
 async def test_a_code_that_is_misused_dies(api: Api) -> None:
     made = await ordered(api)
     for _ in range(5):
@@ -195,6 +203,7 @@ def tampered() -> str:
     return "\n".join([lines[0], base64.b64encode(body).decode(), lines[-1], ""])
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("request_of", "reason"),
     [
@@ -235,6 +244,7 @@ async def test_a_held_back_certificate_is_released_by_who_compared(api: Api) -> 
     assert given.json()["certificate"]
 
 
+@ON_ONE_DATABASE
 async def test_the_wrong_box_is_refused(api: Api, clock: ManualClock) -> None:
     made, box = await ordered(api, confirm=True), NewBox()
     await use(api, made["code"], box)
@@ -249,6 +259,7 @@ async def test_the_wrong_box_is_refused(api: Api, clock: ManualClock) -> None:
     assert confirming.json()["rule"] == "enrolments.nobody_waits"
 
 
+@ON_ONE_DATABASE
 async def test_a_cancelled_order_is_worth_nothing(api: Api) -> None:
     made = await ordered(api)
     for _ in range(2):
@@ -276,12 +287,14 @@ async def test_a_gateway_that_has_a_box_is_replaced_on_purpose_only(api: Api) ->
     assert [each["ended_why"] for each in await certificates(api, "g1")].count("superseded") == 1
 
 
+@ON_ONE_DATABASE
 async def test_a_gateway_that_was_registered_meanwhile_is_not_taken_over(api: Api) -> None:
     made = await ordered(api)
     await api.post("/api/v1/gateways", json={"gateway": "g1"})
     assert (await use(api, made["code"], NewBox())).json()["rule"] == "enrolments.gateway_taken"
 
 
+@ON_ONE_DATABASE
 async def test_a_box_that_is_called_otherwise_does_not_use_the_code_up(api: Api) -> None:
     made = await ordered(api)
     other = await use(api, made["code"], NewBox(), gateway="g7")
@@ -310,6 +323,7 @@ async def test_the_next_certificate_is_tried_before_the_old_one_goes(api: Api, c
     }
 
 
+@ON_ONE_DATABASE
 async def test_a_renewal_wants_a_new_key_a_certificate_and_a_measure(api: Api) -> None:
     box = NewBox()
     given = await enrolled(api, box)
@@ -347,6 +361,7 @@ async def test_a_box_that_is_reset_retires_itself(api: Api) -> None:
     assert (await api.get("/api/v1/gateways/g1")).json()["status"] == "revoked"
 
 
+@ON_ONE_DATABASE
 async def test_a_certificate_of_our_root_that_we_never_issued_is_nobody(api: Api, parts: Parts) -> None:
     await enrolled(api, NewBox())
     assert parts.issuing is not None
@@ -356,6 +371,7 @@ async def test_a_certificate_of_our_root_that_we_never_issued_is_nobody(api: Api
         assert (await gateway.post("/confirm")).status_code == 401
 
 
+@ON_ONE_DATABASE
 async def test_orders_are_for_installers(api: Api) -> None:
     installer = await api.with_scopes(Right.ENROLMENTS_MANAGE)
     body = {"gateway": "g1", "subject": str(uuid4())}
@@ -367,6 +383,7 @@ async def test_orders_are_for_installers(api: Api) -> None:
     assert (await installer.delete("/api/v1/certificates/abc")).status_code == 403
 
 
+@ON_ONE_DATABASE
 async def test_repeating_the_order_gives_the_same_code(api: Api) -> None:
     headers = {"Idempotency-Key": str(uuid4())}
     answers = [await api.post("/api/v1/enrolments", json={"gateway": "g1"}, headers=headers) for _ in range(2)]
