@@ -126,6 +126,18 @@ async def test_alarms_begin_and_end_once_and_across_a_restart(tmp_path: Path, po
     assert (ended.id, ended.type, ended.state) == (began.id, "terminal.emergency", EventState.ENDED)
 
 
+async def test_an_alarm_within_the_same_second_and_after_a_clock_that_ran_ahead_is_told(
+    tmp_path: Path, port: int
+) -> None:
+    at = now()
+    async with box(tmp_path, port) as van, unit.calling(port) as caller:
+        await caller.sign_on()
+        await caller.say(0x0200, unit.location(now(86_400)))
+        await caller.say(0x0200, unit.location(at))
+        await caller.say(0x0200, unit.location(at, alarms=1))
+        assert (await van.record(Event)).type == "terminal.emergency"
+
+
 async def test_no_position_without_a_fix(tmp_path: Path, port: int) -> None:
     async with box(tmp_path, port, no_fix_after_s=0.3, values_every_s=0) as van, unit.calling(port) as caller:
         await caller.sign_on()
