@@ -49,9 +49,9 @@ class Tus:
         self.http = http
         self.root = root
 
-    async def create(self, clip: Clip, length: int | None = None, **metadata: str) -> httpx.Response:
+    async def create(self, clip: Clip, **metadata: str) -> httpx.Response:
         declared = {"sha256": clip.sha256, "sm3": clip.sm3} | metadata
-        headers = {"Upload-Length": str(len(clip.payload) if length is None else length)}
+        headers = {"Upload-Length": str(len(clip.payload))}
         return await self.http.post(
             f"{self.root}/uploads", headers=VERSION | headers | {"Upload-Metadata": encoded(declared)}
         )

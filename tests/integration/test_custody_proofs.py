@@ -14,7 +14,7 @@ from sqlalchemy import update
 from typer.testing import CliRunner
 
 from diwang.command import app
-from hub.custody import working
+from hub.custody import documents, working
 from hub.custody.checkpointing import STAMP, checkpoint
 from hub.custody.model import CustodyNode
 from hub.custody.signing import open_signer
@@ -65,7 +65,7 @@ async def api(sqlite_database: Database, tmp_path: Path, authority: Authority) -
 
 async def footage_of(api: Domain, clip: Clip) -> str:
     await Tus(api.http, "http://hub/api/v1").kept(clip)
-    return next(item["id"] for item in await api.every("/footage") if item["sha256"] == clip.sha256)
+    return next(str(item["id"]) for item in await api.every("/footage") if item["sha256"] == clip.sha256)
 
 
 @pytest.fixture
@@ -254,10 +254,10 @@ async def test_an_authority_that_misbehaves_is_asked_again(api: Domain, authorit
         lambda _: b"\0" * 100_000,
     ]
     for answer in wrong:
-        authority.answer = answer  # type: ignore[method-assign]
+        authority.answer = answer
         with pytest.raises(TransientError):
             await work(api, STAMP, size=1)
-    authority.answer = replay  # type: ignore[method-assign]
+    authority.answer = replay
     try:
         await work(api, STAMP, size=1)
         await footage_of(api, Clip.of(99, seed=9))
@@ -265,7 +265,7 @@ async def test_an_authority_that_misbehaves_is_asked_again(api: Domain, authorit
         with pytest.raises(TransientError, match="no good stamp"):
             await work(api, STAMP, size=2)
     finally:
-        authority.answer = other  # type: ignore[method-assign]
+        authority.answer = other
     asked = authority.asked
     await work(api, STAMP, size=1)
     assert authority.asked == asked
@@ -280,4 +280,4 @@ async def test_without_an_authority_nothing_is_stamped(sqlite_database: Database
         await work(api, STAMP, size=1)
         document = json.loads((await api.http.get(f"/footage/{footage}/custody")).content)
         assert document["stamp"] is None
-        assert verifying.document_item(verifying.documents.read(json.dumps(document).encode())) == CLIP.sha256
+        assert verifying.document_item(documents.read(json.dumps(document).encode())) == CLIP.sha256

@@ -43,7 +43,7 @@ async def api(database: Database, clock: ManualClock, tmp_path: Path) -> AsyncIt
 async def kept(api: Domain, clip: Clip = CLIP, **metadata: str) -> str:
     """Upload a clip; return the id of its footage."""
     await Tus(api.http, "http://hub/api/v1").kept(clip, **metadata)
-    return next(item["id"] for item in await api.every("/footage") if item["sha256"] == clip.sha256)
+    return next(str(item["id"]) for item in await api.every("/footage") if item["sha256"] == clip.sha256)
 
 
 async def tell(api: Domain, clip: Clip = CLIP, *, device: str = "recorder-1", **facts: Any) -> None:
@@ -234,11 +234,8 @@ async def test_a_clip_finds_its_officer_its_grid_and_the_shop_of_the_track(api: 
     assert (item["subject"], item["subject_by"]) == (ids["集美小厨"], "track")
     again = await paired(api, item["id"])
     assert again["version"] == item["version"]
-    covered = await api.get(
-        "/footage-coverage",
-        officer=duty["officer"],
-        **{"from": "2026-11-24T06:55:00Z", "to": "2026-11-24T07:15:00Z"},
-    )
+    asked: dict[str, Any] = {"from": "2026-11-24T06:55:00Z", "to": "2026-11-24T07:15:00Z"}
+    covered = await api.get("/footage-coverage", officer=duty["officer"], **asked)
     assert {each["percent"] for each in covered["items"]} == {50.0}
     assert covered["items"][0]["gaps"] == [
         {"from": "2026-11-24T06:55:00Z", "to": "2026-11-24T07:00:00Z"},

@@ -18,6 +18,7 @@ from hub.app import create_app
 from hub.custody.model import CustodyEntry
 from hub.footage.model import Footage
 from hub.parts import Parts
+from hub.storage.database import Database
 from hub.uploads.folder import PartFile
 from hub.uploads.model import Upload
 from protocol.errors import StoreUnavailableError
@@ -26,6 +27,12 @@ from tests.serving import Api, new_key, served
 
 CLIP = Clip.of(300_000)
 SOON_S = 30
+
+
+@pytest.fixture
+def database(sqlite_database: Database) -> Database:
+    """One database is enough here: test_footage.py uploads to both."""
+    return sqlite_database
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -41,7 +41,7 @@ class Authority:
         self.roots = folder / "root.pem"
         self.url = ""
         self.asked = 0
-        self.answer = self.stamp
+        self.answer: Callable[[bytes], bytes] = self.stamp
         config = folder / "tsa.cnf"
         config.write_text(CONFIG.format(folder=folder))
         (folder / "serial").write_text("01\n")
