@@ -15,7 +15,10 @@ PathName = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
 class Ble(Options, frozen=True, kw_only=True, tag="ble", tag_field="kind"):
-    """Bluetooth Low Energy: the printer of this address, or the nearest that advertises itself under this name."""
+    """Bluetooth Low Energy: the printer of this address, or the first that advertises itself under this name.
+
+    The address is better: a printer that a killed program has left connected is found by it, and not by its name.
+    """
 
     address: BluetoothAddress | None = None
     name: Annotated[str, Meta(min_length=1, max_length=248)] | None = None

@@ -110,6 +110,10 @@ class Printer:
         self._break()
         self._news.set()
 
+    def left_alone(self) -> None:
+        """Its client has died; the line still stands, and a command may be unfinished."""
+        self._break()
+
     def lose_power(self) -> None:
         """Forget everything but the paper."""
         self._buffer.clear()

@@ -10,7 +10,7 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
-from bleak_retry_connector import establish_connection
+from bleak_retry_connector import establish_connection, get_device
 
 from drivers.bluetooth import radios
 from drivers.printer.options import Ble
@@ -79,6 +79,8 @@ class BleLine:
             await self._disconnect(client)
 
     async def _found(self) -> BLEDevice:
+        if left := await self._left_connected():
+            return left
         heard: asyncio.Future[BLEDevice] = asyncio.get_running_loop().create_future()
 
         def hear(device: BLEDevice, said: AdvertisementData) -> None:
@@ -94,6 +96,17 @@ class BleLine:
                 except TimeoutError:
                     await radio.renew()
                     raise DeviceUnreachableError(f"{self._name} is not heard: off, out of reach, or in use") from None
+
+    async def _left_connected(self) -> BLEDevice | None:
+        """Return the printer if it is connected: a program that was killed leaves it so, and then it is not heard."""
+        if self._way.address is None:
+            return None
+        try:
+            async with asyncio.timeout(_FIND_S):
+                device = await get_device(self._way.address)
+        except _FAILURES as error:
+            raise DeviceUnreachableError(f"Bluetooth: {error or 'no answer'}") from error
+        return device if device and device.details["props"].get("Connected") else None
 
     async def _connect(self, device: BLEDevice, inbox: Inbox) -> BleakClient:
         try:
