@@ -296,7 +296,7 @@ async def test_commands_are_obeyed_once_and_always_answered(
 
 
 async def last_events(hub: HubStandIn, **args: object) -> list[str]:
-    order = command("logs", device=None, **args)
+    order = msgspec.structs.replace(command("logs", device=None), args=args)
     await hub.order_command("g1", order)
     result, data = await reply_to(hub, order.id)
     assert result is Outcome.DONE
@@ -313,7 +313,7 @@ async def test_the_box_shows_its_last_log_lines_to_who_asks(
     assert len(await last_events(hub, lines=1)) == 1
     assert await last_events(hub, level="error") == []
     for args in ({"lines": 0}, {"lines": True}, {"level": "loud"}):
-        order = command("logs", device=None, **args)
+        order = msgspec.structs.replace(command("logs", device=None), args=args)
         await hub.order_command("g1", order)
         assert (await reply_to(hub, order.id))[0] is Outcome.FAILED
     assert await edge.end() == 0

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -118,13 +119,12 @@ class RfcommLine:
         # Not every Python, and no type checker, knows these names.
         family, protocol = getattr(socket, "AF_BLUETOOTH"), getattr(socket, "BTPROTO_RFCOMM")  # noqa: B009
         door = socket.socket(family, socket.SOCK_STREAM, protocol)
-        try:
+        with ExitStack() as undo:
+            undo.callback(door.close)
             door.setblocking(False)  # noqa: FBT003 - positional in the library
             await loop.sock_connect(door, (self._address, self._channel))
             _, line = await loop.create_connection(Socket, sock=door)
-        except BaseException:
-            door.close()
-            raise
+            undo.pop_all()
         return line
 
 
