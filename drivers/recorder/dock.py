@@ -35,7 +35,10 @@ class Dock:
 
 @dataclass(slots=True)
 class Tally:
-    """How far a docking has come. `known` are files that the box had before, `failed` those it will not get."""
+    """How far a docking has come. `known` are files that the box had before, `failed` those it will not get.
+
+    `empty` files are none of `files`: a unit that broke off at once leaves them.
+    """
 
     files: int = 0
     bytes: int = 0
@@ -43,6 +46,7 @@ class Tally:
     copied_bytes: int = 0
     known: int = 0
     failed: int = 0
+    empty: int = 0
 
     def facts(self) -> dict[str, Any]:
         """Return it as an event's data."""
@@ -53,4 +57,5 @@ class Tally:
             "copied_bytes": self.copied_bytes,
             "known": self.known,
             "failed": self.failed,
+            "empty": self.empty,
         }

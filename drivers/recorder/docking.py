@@ -19,7 +19,7 @@ from drivers.recorder.keeping import Brought, ChangedFileError, CopyDiffersError
 from drivers.recorder.media import MOST_FILES, Entry, Medium, MediumGoneError, UnreadableFileError
 from drivers.recorder.names import shown
 from drivers.recorder.telling import between_told, clip_told, told
-from drivers.recorder.unit_clock import UnitClock, measure, said_by
+from drivers.recorder.unit_clock import Trust, UnitClock, measure, said_by
 from protocol import logs
 from protocol.errors import StoreUnavailableError
 from protocol.messages import DeviceState
@@ -87,14 +87,17 @@ class Docking:
             await say(self._told(telling.UNREADABLE, {"reason": reason}))
         before, self._seen = self._seen, frozenset(found)
         self._settled &= self._seen
-        found = [entry for entry in found if entry.size and (entry in before or not self.is_station)]
-        self.tally.files, self.tally.bytes = len(found), sum(entry.size for entry in found)
-        return found
+        whole = [entry for entry in found if entry.size and (entry in before or not self.is_station)]
+        self.tally.files, self.tally.bytes = len(whole), sum(entry.size for entry in whole)
+        self.tally.empty = sum(not entry.size for entry in found)
+        return whole
 
     async def _measured(self, entries: list[Entry]) -> UnitClock:
         profile = self.dock.profile
+        if self.is_station:  # its files are of many units
+            return UnitClock(Trust.UNMEASURED)
         said = None
-        if profile.clock_file is not None and not self.is_station:
+        if profile.clock_file is not None:
             content = await self.dock.hands.do(self.medium.small, profile.clock_file.path)
             said = said_by(content, profile.clock_file, profile)
         newest = max((unit_time(entry, profile) for entry in entries), default=None)

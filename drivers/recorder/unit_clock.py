@@ -37,8 +37,13 @@ class UnitClock:
     offset_s: float | None = None
 
     def corrected(self, at: datetime | None) -> datetime | None:
-        """Return a time of the unit's clock as the box would have told it; None when nobody can say."""
+        """Return a time of the unit's clock as the box would have told it; None when nobody can say.
+
+        A unit whose battery died keeps recording by a clock that begins anew: such a time is none, beside good ones.
+        """
         if at is None or self.trust is Trust.UNSET:
+            return None
+        if at < _NO_RECORDER_BEFORE and self.trust is not Trust.CLOCK_FILE:
             return None
         return at - timedelta(seconds=self.offset_s or 0.0)
 

@@ -42,6 +42,7 @@ async def test_a_clip_is_copied_hashed_looked_into_and_told(tmp_path: Path) -> N
     content = film(1, seconds=2.0)
     original = put(unit, NAME.format(30, 1), content, MORNING + timedelta(seconds=2))
     before = original.stat()
+    put(unit, NAME.format(31, 2), b"")
     async with dock(tmp_path, CLOCK, f"mount:{tmp_path}/docks") as here:
         (clip,) = await here.told("recorder.clip")
         await here.until(lambda: bool(here.health))
@@ -78,7 +79,7 @@ async def test_a_clip_is_copied_hashed_looked_into_and_told(tmp_path: Path) -> N
         before.st_ctime_ns,
     )
     docked = here.of("recorder.docked")[0]
-    assert docked.data["files"] == 1
+    assert (docked.data["files"], docked.data["empty"]) == (1, 1)
     assert here.health[-1].status is DeviceState.OK
     assert "unit-a" in here.health[-1].detail
 

@@ -120,6 +120,7 @@ def test_the_clock_is_judged_by_what_there_is() -> None:
     assert (said.trust, said.offset_s) == (Trust.CLOCK_FILE, -90)
     assert said.corrected(newest) == newest + timedelta(seconds=90)
     assert said.corrected(None) is None
+    assert ahead.corrected(datetime(1970, 1, 2, tzinfo=UTC)) is None
     never = measure(START, datetime(1970, 1, 1, tzinfo=UTC), newest)
     assert never.corrected(datetime(1970, 1, 1, tzinfo=UTC)) == START
 
