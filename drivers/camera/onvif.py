@@ -9,6 +9,7 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -85,10 +86,12 @@ Answer = Description | Failure
 async def ask(question: Question) -> Description:
     """Ask a camera; the box's clock may be another than the camera's.
 
-    Raises ConfigurationError for an address that is none, DeviceUnreachableError when it does not answer in time,
+    Raises ConfigurationError for an address that is none, or a missing package, DeviceUnreachableError when it does not answer in time,
     DeviceRefusedError when it refuses the user, or when what it answers makes no sense.
     """
     _check(question.service)
+    if find_spec("onvif") is None:
+        raise ConfigurationError("asking cameras needs the package 'onvif': install diwang[onvif]")
     environment = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -76,6 +76,12 @@ async def test_a_camera_that_does_not_answer_is_unreachable() -> None:
         await ask(Question(f"http://127.0.0.1:{free_port()}/onvif/device_service", timeout_s=20))
 
 
+async def test_a_missing_package_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.camera.onvif.find_spec", lambda _: None)
+    with pytest.raises(ConfigurationError, match=r"install diwang\[onvif\]"):
+        await ask(Question("http://127.0.0.1"))
+
+
 @pytest.mark.parametrize("service", ["rtsp://h", "h", "http://", "http://a:b@h", "http://h:0", "http://[h"])
 async def test_what_is_no_address_is_not_asked(service: str) -> None:
     with pytest.raises(ConfigurationError, match="http://host"):

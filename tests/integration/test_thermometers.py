@@ -155,6 +155,13 @@ async def test_a_line_that_breaks_is_lost_and_taken_up_again(tmp_path: Path) -> 
             assert (await listened.record(Reading)).device == "fridge-2"
 
 
+async def test_a_missing_package_names_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.thermometer.find_spec", lambda name: None if name == "pymodbus" else object())
+    with pytest.raises(ConfigurationError, match=r"needs pymodbus: install diwang\[thermometer\]"):
+        async with fridge(tmp_path, tcp(1)):
+            pass
+
+
 async def test_a_serial_port_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
     async with fridge(tmp_path, bus("/dev/no-such-port")) as listened:
         with pytest.raises(DeviceUnreachableError, match="no-such-port"):

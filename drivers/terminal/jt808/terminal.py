@@ -24,7 +24,7 @@ from protocol.messages import DeviceState, Event, EventState, Position, Reading,
 
 CLOCK_OFF: Final = "clock_off"
 _CLOCK_TOLERANCE: Final = timedelta(minutes=10)
-_RECENT: Final = 512
+_RECENT: Final = 4096
 # Where positions are thinned, one that the box keeps to itself is never released: terminals wait some seconds for their
 # answer and then send again.
 _ANSWER_AT_LATEST_S: Final = 2.0
