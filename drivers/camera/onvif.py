@@ -86,8 +86,8 @@ Answer = Description | Failure
 async def ask(question: Question) -> Description:
     """Ask a camera; the box's clock may be another than the camera's.
 
-    Raises ConfigurationError for an address that is none, or a missing package, DeviceUnreachableError when it does not answer in time,
-    DeviceRefusedError when it refuses the user, or when what it answers makes no sense.
+    Raises ConfigurationError for an address that is none or a missing package, DeviceUnreachableError when it does not
+    answer in time, DeviceRefusedError when it refuses the user, or when what it answers makes no sense.
     """
     _check(question.service)
     if find_spec("onvif") is None:
