@@ -81,7 +81,7 @@ async def test_an_encrypted_sensor_is_heard_with_its_key_only(tmp_path: Path, ai
     async with advertising(air, (FRIDGE, said)):
         async with fridge(tmp_path, bind_key_file=str(tmp_path / "key")) as listened:
             assert (await listened.record(Reading)).values["temperature_c"] == 3.5
-        async with fridge(tmp_path, silent_after_s=0.3) as listened:
+        async with fridge(tmp_path, silent_after_s=1) as listened:
             with pytest.raises(DeviceUnreachableError, match="no bind key here"):
                 await listened.fails()
 
