@@ -1,6 +1,7 @@
 """Device models: the shipped ones, choosing one for a device, and making values what it says."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +130,9 @@ def test_a_file_that_is_none_is_refused(content: bytes, tmp_path: Path) -> None:
     file.write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"x\.json"):
         loading.read(file)
+
+
+def test_the_documented_model_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "registers.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert DeviceModelIn.model_validate_json(example).readings["ph"].unit == "pH"
