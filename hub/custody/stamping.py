@@ -14,6 +14,7 @@ from rfc3161_client.errors import VerificationError
 from rfc3161_client.tsp import PKIStatus, TimeStampResponse
 from rfc3161_client.verify import SHA256_OID
 
+from hub.custody.der import in_order
 from protocol.errors import ConfigurationError, TransientError
 
 ANSWER_WITHIN_S: Final = 10.0
@@ -60,7 +61,7 @@ def checked(stamp: bytes, note: str, roots: Sequence[x509.Certificate] = (), *, 
     Without `roots` only what the stamp says is checked, not who signed it.
     """
     try:
-        response = decode_timestamp_response(stamp)
+        response = decode_timestamp_response(in_order(stamp))
         _says(response, note, nonce)
         if roots:
             VerifierBuilder(roots=list(roots), nonce=nonce).build().verify_message(response, note.encode())

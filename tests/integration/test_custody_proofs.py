@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import subprocess
 import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -119,6 +120,15 @@ async def test_a_bare_clip_is_proved_by_its_proofs(evidence: Evidence, tmp_path:
     clip.write_bytes(CLIP.payload[:-1] + bytes([CLIP.payload[-1] ^ 1]))
     assert evidence.verify(clip).exit_code == 1
     assert evidence.verify(evidence.bundle, clip).exit_code == 1
+
+
+async def test_a_strangers_tool_reads_the_stamp(evidence: Evidence, tmp_path: Path) -> None:
+    document = json.loads(evidence.custody.read_bytes())
+    (tmp_path / "note").write_text(document["checkpoint"])
+    (tmp_path / "stamp").write_bytes(base64.b64decode(document["stamp"]))
+    command = ["openssl", "ts", "-verify", "-data", "note", "-in", "stamp", "-CAfile", str(evidence.roots)]
+    found = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)  # noqa: ASYNC221 - quick
+    assert found.returncode == 0, found.stderr
 
 
 async def test_what_is_not_known_beforehand_is_said(evidence: Evidence) -> None:

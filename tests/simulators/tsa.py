@@ -15,6 +15,7 @@ dir = {folder}
 serial = {folder}/serial
 crypto_device = builtin
 signer_cert = {folder}/tsa.pem
+certs = {folder}/root.pem
 signer_key = {folder}/tsa.key
 signer_digest = sha256
 default_policy = 1.2.3.4.1
