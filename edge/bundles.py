@@ -27,7 +27,7 @@ from edge.config_file import BUNDLE_FILE, PROFILES
 from edge.lasting import replace_file, sync_folder
 from firmware_configs.schema import VARIABLE
 from protocol import logs
-from protocol.errors import ConfigurationError, UplinkUnavailableError
+from protocol.errors import ConfigurationError
 
 FOLDER: Final = "configuration"
 TRUST: Final = "trust"
@@ -123,16 +123,10 @@ class Bundles:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other processes from adding bundles while the block runs: one may have outlived its agent.
-
-        Raises UplinkUnavailableError when there is such a one.
-        """
+        """Keep other processes from adding bundles while the block runs, and wait for one: it may outlive its agent."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UplinkUnavailableError("another process is fetching already") from error
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def place(self, bundle: str) -> Path | None:

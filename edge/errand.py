@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +27,8 @@ from edge.installing import install
 from edge.slots import Slots
 from protocol import logs
 from protocol.errors import ConfigurationError, DiwangError, UplinkUnavailableError
+
+Errand = Callable[[Source, configuration.Config, Path], Finding]
 
 _SECRET: Final = re.compile(r"(?:^|_)(?:password|passwd|secret|token|key|psk|passphrase|credentials?)$")
 _MASKED: Final = "***"
@@ -60,12 +62,16 @@ async def _run(verb: str, file: Path, at: datetime) -> Finding:
                 return Finding(outcome="nothing")
             source = Source(config, Door(client, asyncio.get_running_loop()), at)
             errand = _fetch if verb == "fetch" else _install
-            with Bundles(config.data).alone():
-                return await asyncio.to_thread(errand, source, config, file)
+            return await asyncio.to_thread(_alone, errand, source, config, file)
     except NotTrustedError as error:
         return Finding(outcome="not_trusted", reason=str(error))
     except (DiwangError, OSError) as error:
         return Finding(outcome="unavailable", reason=str(error))
+
+
+def _alone(errand: Errand, source: Source, config: configuration.Config, file: Path) -> Finding:
+    with Bundles(config.data).alone():
+        return errand(source, config, file)
 
 
 def _fetch(source: Source, config: configuration.Config, file: Path) -> Finding:

@@ -5,7 +5,9 @@ else is known yet; from then on each root vouches for the next. How late it is, 
 clock battery learns it from the hub. Runs in a process of its own, because the library is large.
 """
 
+import hashlib
 import os
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -59,7 +61,7 @@ class Source:
     def refresh(self) -> None:
         """Fetch and verify the metadata; on return what is known of it survives a power cut."""
         trust = self._bundles.trust
-        trust.mkdir(parents=True, exist_ok=True)
+        self._forget_another_hub()
         root = self._first_root()
         try:
             self._updater = Updater(
@@ -117,6 +119,17 @@ class Source:
             return self._updater.get_targetinfo(path)
         except (exceptions.RepositoryError, exceptions.DownloadError) as error:
             raise _meaning(error) from error
+
+    def _forget_another_hub(self) -> None:
+        """Forget what is trusted when the box was enrolled at another hub since: its authority is another one."""
+        authority = self._config.hub.ca_file
+        now = hashlib.sha256(Path(authority).read_bytes()).hexdigest() if authority else ""
+        note = self._bundles.trust / "authority"
+        if note.is_file() and note.read_text(encoding="ascii") != now:
+            shutil.rmtree(self._bundles.trust)
+        self._bundles.trust.mkdir(parents=True, exist_ok=True)
+        if not note.is_file():
+            replace_file(note, now.encode("ascii"))
 
     def _first_root(self) -> bytes:
         """Return the root that is trusted without proof: the site's, or the first that the door ever gave over TLS."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tuf.api.exceptions import DownloadHTTPError
 
@@ -220,11 +221,23 @@ async def test_other_keys_are_refused_also_by_a_box_that_only_knows_its_first_ro
     async with hub_in(tmp_path / "stranger") as stranger:
         theirs = await stranger.register("g1")
         await stranger.publish("g1", CONFIG.replace("gps-1", "spy"))
-        box.config = theirs.config.__class__(
-            **{name: getattr(box.config, name) for name in box.config.__struct_fields__} | {"hub": theirs.config.hub}
-        )
+        box.config = msgspec.structs.replace(box.config, hub=theirs.config.hub)
         with pytest.raises(NotTrustedError):
             await box.fetch()
+
+
+async def test_a_box_that_was_enrolled_at_another_hub_trusts_that_one(hub: Hub, box: Box, tmp_path: Path) -> None:
+    await hub.publish("g1", CONFIG)
+    assert await box.fetch() is not None
+    async with hub_in(tmp_path / "next") as other:
+        theirs = await other.register("g1")
+        made = await other.publish("g1", "# theirs\n" + CONFIG)
+        (tmp_path / "root.pem").write_text("the authority of the other hub")
+        there = msgspec.structs.replace(theirs.config.hub, ca_file=str(tmp_path / "root.pem"))
+        box.config = msgspec.structs.replace(box.config, hub=there)
+        wanted = await box.fetch()
+        assert wanted is not None
+        assert wanted.bundle == made["desired"]["bundle"]
 
 
 async def test_a_file_of_another_box_is_neither_given_out_nor_taken(hub: Hub, box: Box) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,6 +49,33 @@ async def test_a_box_runs_what_the_hub_wants_and_says_what_it_cannot_run(tmp_pat
         await hub.until("in_step", bundle=third)
         assert await box.edge.end() == 0
         assert "secret" not in (tmp_path / "site.log").read_text()
+
+
+async def test_whoever_stands_before_the_box_has_it_look_on_the_spot(tmp_path: Path) -> None:
+    def update(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "diwang", "edge", "update", "--config", str(tmp_path / "site.toml"), *more]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    async with site(tmp_path, "") as box:
+        await box.hub.until("unmanaged")
+        await box.edge.kill()
+        assert "has not said" in update().stdout
+        bundle = await box.hub.publish(GOOD.format(rate=20))
+        ready = update()
+        assert ready.returncode == 0, ready.stderr
+        assert f"{bundle} 已就绪" in ready.stdout
+        assert f"{bundle} is ready" in ready.stdout
+        await box.edge.start()
+        await box.hub.until("in_step", bundle=bundle)
+        assert "runs what the hub wants" in update("--forget-trust").stdout
+        await box.edge.kill()
+        await box.hub.publish("[nonsense]\n")
+        refused = update()
+        assert refused.returncode == 1
+        assert "nonsense: no such section" in refused.stderr
+    lost = update()
+    assert lost.returncode == 1
+    assert "Out of reach" in lost.stderr
 
 
 async def test_a_box_that_loses_the_hub_by_a_change_goes_back_by_itself(tmp_path: Path) -> None:

@@ -126,11 +126,11 @@ def test_boards_name_files_that_are_there(name: str) -> None:
 UNIT_KEYS = {
     "Unit": {"Description", "After", "Wants", "StartLimitIntervalSec"},
     "Service": {
-        "Type", "NotifyAccess", "ExecStart", "Restart", "RestartSec", "WatchdogSec", "KillMode", "TimeoutStopSec", "User",
-        "Group", "SupplementaryGroups", "StateDirectory", "UMask", "NoNewPrivileges", "ProtectSystem", "ReadWritePaths",
-        "ProtectHome", "PrivateTmp", "ProtectKernelModules", "ProtectKernelTunables", "ProtectControlGroups",
-        "RestrictSUIDSGID", "LockPersonality", "RestrictAddressFamilies", "CapabilityBoundingSet", "MemoryMax",
-        "OOMPolicy",
+        "Type", "NotifyAccess", "ExecStart", "Restart", "RestartSec", "WatchdogSec", "KillMode",
+        "TimeoutStopSec", "User", "Group", "SupplementaryGroups", "StateDirectory", "UMask",
+        "NoNewPrivileges", "ProtectSystem", "ReadWritePaths", "ProtectHome", "PrivateTmp",
+        "ProtectKernelModules", "ProtectKernelTunables", "ProtectControlGroups", "RestrictSUIDSGID",
+        "LockPersonality", "RestrictAddressFamilies", "CapabilityBoundingSet", "MemoryMax", "OOMPolicy",
     },
     "Install": {"WantedBy"},
 }  # fmt: skip
