@@ -11,7 +11,8 @@ from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
@@ -72,7 +73,7 @@ class Renewal:
         self._clock = clock
         self._tls = tls
         self._say = say
-        self._told = False
+        self._failing: Event | None = None
 
     async def run(self) -> None:
         """Renew in time until cancelled; return at once for a box whose identity did not come from an enrolment."""
@@ -82,7 +83,7 @@ class Renewal:
             await self._until_due(self._identity, validity)
             renewed = await _attempt(self._file)
             if renewed.outcome is Outcome.RENEWED:
-                self._take_over(self._identity)
+                await self._take_over(self._identity)
                 continue
             left = validity.not_after - self._hub_clock.now()
             wait = min(max(left / _ATTEMPTS, _SOONEST), _LOOKED_AT_EVERY)
@@ -101,41 +102,43 @@ class Renewal:
         while (left := validity.renew_at - self._hub_clock.now()) > timedelta(0):  # noqa: ASYNC110 - clocks tell nobody
             await asyncio.sleep(min(left, _LOOKED_AT_EVERY).total_seconds())
 
-    def _take_over(self, file: Path) -> None:
+    async def _take_over(self, file: Path) -> None:
         """Have the next connection use the new identity. The hub ends the one that uses the old."""
         if self._tls is not None:
             self._tls.load_cert_chain(file)
-        self._told = False
         log.info("identity_renewed")
+        if self._failing is not None:
+            await self._say(Report(self._event(EventState.ENDED, self._failing.id, self._failing.data)))
+            self._failing = None
 
     async def _tell(self, validity: Validity, renewed: Renewed) -> None:
         """Report it once, when half of the time that was left for it has passed, or it is hopeless."""
         late = self._hub_clock.now() > validity.renew_at + (validity.not_after - validity.renew_at) / 2
-        if self._told or not (late or renewed.outcome is Outcome.REFUSED):
-            return
-        self._told = True
-        event = Event(
+        if self._failing is None and (late or renewed.outcome is Outcome.REFUSED):
+            data = {"reason": renewed.reason, "ends": validity.not_after.isoformat()}
+            self._failing = self._event(EventState.BEGAN, self._clock.new_id(), data)
+            await self._say(Report(self._failing))
+
+    def _event(self, state: EventState, number: UUID, data: dict[str, Any]) -> Event:
+        return Event(
             device=GATEWAY_DEVICE,
             at=self._clock.now(),
             type="certificate.not-renewed",
             severity=Severity.MAJOR,
-            id=self._clock.new_id(),
-            state=EventState.INSTANT,
-            data={"reason": renewed.reason, "ends": validity.not_after.isoformat()},
+            id=number,
+            state=state,
+            data=data,
         )
-        await self._say(Report(event))
 
 
 async def _attempt(file: Path) -> Renewed:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "edge.enrolment.renewing",
-        "--config",
-        str(file),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-    )
+    arguments = ["-m", "edge.enrolment.renewing", "--config", str(file)]
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+        )
+    except OSError as error:  # no memory for another process at the moment
+        return Renewed(outcome=Outcome.UNAVAILABLE, reason=str(error))
     assert process.stdout is not None  # noqa: S101 - asked for just above
     answer = b""
     try:

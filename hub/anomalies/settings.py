@@ -127,6 +127,7 @@ class AnomaliesSettings(Thresholds):
             "camera.",
             "thermometer.",
             "terminal.",
+            "certificate.",
             "installation.",
             "recorder.unreadable",
             "recorder.no_room",
