@@ -133,9 +133,13 @@ class ThermometerOptions(Options, frozen=True, kw_only=True):
     silent_after_s: Seconds = 900.0
 
     def __post_init__(self) -> None:
-        """Refuse to ask so seldom that it always seems lost."""
-        if not isinstance(self.source, Bthome) and self.source.every_s >= self.silent_after_s:
+        """Refuse to ask so seldom that it always seems lost, and limits for what no register is."""
+        if isinstance(self.source, Bthome):
+            return
+        if self.source.every_s >= self.silent_after_s:
             raise ValueError("`silent_after_s` must be longer than `every_s`")
+        if self.limits and self.limits.value not in {register.name for register in self.source.registers}:
+            raise ValueError(f"the limits are for {self.limits.value}, which is no register")
 
 
 def _check_names(registers: tuple[Register, ...]) -> None:

@@ -34,6 +34,7 @@ class Thermometer:
         self._told = 0
         self._unsafe: dict[int, Event] = {}
         self._is_weak = False
+        self._judged_at = clock.monotonic()
 
     async def reports(self) -> AsyncIterator[Report | Health]:
         """Yield what it measures; raises DeviceUnreachableError when it measures nothing any more."""
@@ -43,6 +44,7 @@ class Thermometer:
             measurement = await self._measurement()
             for said in self._tell(measurement):
                 yield said
+            self._check_judged(measurement)
 
     def release(self, count: int) -> None:
         for number in [number for number in self._unsafe if number <= count]:
@@ -80,7 +82,8 @@ class Thermometer:
         value = measurement.values.get(limits.value) if limits else None
         if limits is None or watch is None or not isinstance(value, float):
             return None
-        turn = watch.see(value, self._clock.monotonic())
+        self._judged_at = self._clock.monotonic()
+        turn = watch.see(value, self._judged_at)
         tell = partial(self._episodes.happened, OUT_OF_RANGE, severity=Severity(limits.severity), at=measurement.at)
         known = {"low": limits.low, "high": limits.high}
         data = {limits.value: value, **{name: limit for name, limit in known.items() if limit is not None}}
@@ -92,6 +95,13 @@ class Thermometer:
                 return tell(state=EventState.ENDED, data=data)
             case None:
                 return None
+
+    def _check_judged(self, measurement: Measurement) -> None:
+        """Raise DeviceUnreachableError when the value that has limits is silent, whatever else is measured."""
+        limits = self._options.limits
+        if limits and self._clock.monotonic() - self._judged_at >= self._options.silent_after_s:
+            others = ", ".join(sorted(measurement.values))
+            raise DeviceUnreachableError(f"it measures no {limits.value}, only {others}")
 
     def _report(self, record: Reading | Event) -> Report:
         self._told += 1

@@ -75,6 +75,15 @@ async def test_a_warm_fridge_is_an_event_without_any_hub(tmp_path: Path, air: Ai
     assert (began.state, ended.state, began.id) == ("began", "ended", ended.id)
 
 
+async def test_a_sensor_that_measures_other_things_watches_over_nothing(tmp_path: Path, air: Airwaves) -> None:
+    async with (
+        advertising(air, (FRIDGE, sensor.clear(sensor.humidity(50)))),
+        fridge(tmp_path, silent_after_s=0.5, limits={"high": 8}) as listened,
+    ):
+        with pytest.raises(DeviceUnreachableError, match="measures no temperature_c, only humidity_percent"):
+            await listened.fails()
+
+
 async def test_an_encrypted_sensor_is_heard_with_its_key_only(tmp_path: Path, air: Airwaves) -> None:
     (tmp_path / "key").write_text(KEY.hex(), encoding="ascii")
     said = sensor.encrypted(KEY, FRIDGE, 1, sensor.temperature(3.5))

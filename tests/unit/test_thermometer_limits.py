@@ -77,10 +77,13 @@ def test_limits_that_make_no_sense_are_refused(limits: dict[str, float], reason:
         msgspec.convert(limits, Limits)
 
 
-def test_a_thermometer_that_is_asked_too_seldom_is_refused() -> None:
+def test_options_that_could_never_warn_are_refused() -> None:
     source = {"kind": "modbus-tcp", "host": "h", "registers": [{"name": "temperature_c", "address": 0}], "every_s": 900}
     with pytest.raises(msgspec.ValidationError, match="longer than `every_s`"):
         msgspec.convert({"source": source}, ThermometerOptions)
+    stranger = {"source": {**source, "every_s": 60}, "limits": {"high": 8, "value": "core_c"}}
+    with pytest.raises(msgspec.ValidationError, match="for core_c, which is no register"):
+        msgspec.convert(stranger, ThermometerOptions)
     twice = {**source, "registers": [{"name": "t", "address": 0}, {"name": "t", "address": 1}]}
     with pytest.raises(msgspec.ValidationError, match="the same name"):
         msgspec.convert({"source": twice}, ThermometerOptions)
