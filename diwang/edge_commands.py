@@ -10,6 +10,7 @@ import typer
 from diwang.camera_commands import cameras
 from diwang.doctor_commands import doctor, support
 from diwang.enrolment_commands import enrol, reset
+from diwang.installer_commands import install, scan
 from diwang.update_commands import slots, update
 from protocol.errors import DiwangError
 
@@ -20,6 +21,8 @@ app.command()(doctor)
 app.command()(support)
 app.command()(enrol)
 app.command()(reset)
+app.command()(scan)
+app.command()(install)
 app.command()(update)
 app.command()(slots)
 
