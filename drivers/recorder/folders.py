@@ -36,6 +36,7 @@ from protocol.errors import DeviceUnreachableError
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _GONE: Final = frozenset({errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN, errno.ESHUTDOWN, errno.ENOMEDIUM})
+_UPWARDS: Final = frozenset({b"", b".", b".."})
 
 Identity = tuple[int, int]
 
@@ -102,6 +103,8 @@ class FolderMedium:
 
     @contextmanager
     def _opened(self, path: tuple[bytes, ...]) -> Iterator[int]:
+        if not path or _UPWARDS & set(path):
+            raise UnreadableFileError("this leads out of the medium")
         with self._stepping(path[:-1]) as folder:
             try:
                 descriptor = os.open(path[-1], _FILE, dir_fd=folder)

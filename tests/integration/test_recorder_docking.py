@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from drivers.footage import Carriage, Footage, clips, note_carriage
+from drivers.footage import Carriage, Footage, clips, discard, note_carriage
 from drivers.recorder import copying, folders
+from drivers.recorder.media import Entry, UnreadableFileError
 from protocol.clock import SystemClock
 from protocol.errors import DeviceRefusedError, DeviceUnreachableError
 from protocol.messages import DeviceState, Severity
+from tests.simulators.footage_box import FootageBox
 from tests.simulators.recorder_units import Cable, dock, film, put
 
 CLOCK = SystemClock()
@@ -276,6 +278,36 @@ async def test_hostile_names_lead_nowhere(tmp_path: Path) -> None:
     (huge_told,) = here.of("recorder.unreadable")
     assert huge_told.data["file_name"] == "huge.mp4"
     assert stat.S_ISREG((secret / "private.mp4").stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    "path", [(b"link.mp4",), (b"folder", b"private.mp4"), (b"..", b"secret", b"private.mp4"), (b"pipe.mp4",), ()]
+)
+def test_no_way_leads_out_of_a_medium(path: tuple[bytes, ...], tmp_path: Path) -> None:
+    unit = tmp_path / "docks/unit-a"
+    put(tmp_path / "secret", "private.mp4", b"not yours")
+    put(tmp_path / "docks/secret", "private.mp4", b"not yours")
+    unit.mkdir()
+    (unit / "link.mp4").symlink_to(tmp_path / "secret/private.mp4")
+    (unit / "folder").symlink_to(tmp_path / "secret")
+    os.mkfifo(unit / "pipe.mp4")
+    (medium,) = [each for each in folders.docked(str(tmp_path / "docks"), mounted=False) if each.label == "unit-a"]
+    entry = Entry(path, 9, MORNING)
+    with pytest.raises(UnreadableFileError), medium.open(entry) as source:
+        source.read(9)
+    assert not medium.unchanged(entry)
+    assert medium.small("../secret/private.mp4") is None
+
+
+def test_the_only_copy_is_never_deleted(tmp_path: Path) -> None:
+    box = FootageBox(tmp_path / "box", 1)
+    clip = box.keep(b"evidence")
+    assert discard(box.folder, clip) == 0
+    assert box.footage.has(clip.sha256)
+    note_carriage(box.folder, clip.sha256, Carriage(confirmed_at=CLOCK.now()))
+    assert discard(box.folder, clip) == len(b"evidence")
+    assert discard(box.folder, clip) == 0
+    assert not box.footage.has(clip.sha256)
 
 
 async def test_a_unit_whose_clock_was_never_set_keeps_its_raw_times_only(tmp_path: Path) -> None:
