@@ -59,24 +59,29 @@ async def on_air(
 ) -> AsyncIterator[Device]:
     """Put up a printer; it acknowledges each write at once, whether it has room or not."""
     link: list[Connection] = []
+    gone: list[Connection] = []
 
     def write(connection: Connection, value: bytes) -> None:
-        if not link:
+        if connection in gone:
+            return  # it was on its way when the line was cut
+        if connection not in link:
             link.append(connection)
             printer.plugged(speak, hang_up)
-        if printer.speak is not None:
-            printer.take(bytes(value))
+        printer.take(bytes(value))
 
     def speak(answer: bytes) -> None:
         talking.create_task(device.notify_subscribers(notify, answer))
 
     def hang_up() -> None:
+        gone.extend(link)
         for connection in link:
             talking.create_task(connection.disconnect())
+        link.clear()
 
     def lost(*_: object) -> None:
-        link.clear()
-        if printer.speak is not None:
+        if link:
+            gone.extend(link)
+            link.clear()
             printer.unplugged()
 
     properties = Characteristic.Properties

@@ -96,6 +96,7 @@ class Daemon:
         self._peers: dict[str, Peer] = {}
         self._characteristics: dict[str, tuple[str, CharacteristicProxy[bytes]]] = {}
         self._writes: dict[str, asyncio.Queue[tuple[CharacteristicProxy[bytes], bytes]]] = {}
+        self._over: dict[str, asyncio.Event] = {}
         self._discovering: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -195,7 +196,7 @@ class Daemon:
                     },
                 )
         queue: asyncio.Queue[tuple[CharacteristicProxy[bytes], bytes]] = asyncio.Queue()
-        self._writes[path] = queue
+        self._writes[path], self._over[path] = queue, asyncio.Event()
         self._spawn(self._carry(path, queue))
         self._set(path, _DEVICE1, ServicesResolved=Variant("b", value=True))
 
@@ -206,14 +207,19 @@ class Daemon:
             try:
                 await characteristic.write_value(value)
             except (ATT_Error, InvalidStateError, TimeoutError):
-                return
+                pass  # nobody is told: it was queued, and that was all that was promised
             finally:
                 queue.task_done()
 
     def _lost(self, path: str) -> None:
         if self._peers.pop(path, None) is None:
             return
-        self._writes.pop(path, None)
+        if over := self._over.pop(path, None):
+            over.set()
+        if queue := self._writes.pop(path, None):
+            while not queue.empty():  # whoever waits for them finds that there is no connection any more
+                queue.get_nowait()
+                queue.task_done()
         for below in sorted((place for place in self._objects if place.startswith(f"{path}/")), reverse=True):
             self._characteristics.pop(below, None)
             self._remove(below)
@@ -344,9 +350,25 @@ class Daemon:
                 raise RefusedError("Failed", "Failed to initiate write")
             queue.put_nowait((characteristic, value))
             return
+        writing = asyncio.ensure_future(self._write_through(queue, characteristic, value, peer.connection.att_mtu - 5))
+        over = asyncio.ensure_future(self._over[device].wait())
+        await asyncio.wait((writing, over), return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+        if not writing.done():
+            writing.cancel()
+            raise RefusedError("Failed", "Not connected")
+        await writing
+
+    @staticmethod
+    async def _write_through(
+        queue: asyncio.Queue[tuple[CharacteristicProxy[bytes], bytes]],
+        characteristic: CharacteristicProxy[bytes],
+        value: bytes,
+        most: int,
+    ) -> None:
         await queue.join()
-        for at in range(0, len(value), peer.connection.att_mtu - 5):
-            await characteristic.write_value(value[at : at + peer.connection.att_mtu - 5], with_response=True)
+        for at in range(0, len(value), most):
+            await characteristic.write_value(value[at : at + most], with_response=True)
 
     # Objects and their signals
 
