@@ -79,7 +79,7 @@ async def test_whoever_stands_before_the_box_has_it_look_on_the_spot(tmp_path: P
 
 
 async def test_a_box_that_loses_the_hub_by_a_change_goes_back_by_itself(tmp_path: Path) -> None:
-    async with site(tmp_path, "trial_s = 2\n") as box:
+    async with site(tmp_path, "trial_s = 2\n", look_every_s=1) as box:
         good = await box.hub.publish(GOOD.format(rate=20))
         await box.hub.until("in_step", bundle=good)
         box.proxy.set(blackhole=True)  # the broker is gone for the box; the hub's door still answers
@@ -119,7 +119,7 @@ async def test_killed_at_any_moment_of_a_change_it_runs_the_old_or_the_new(tmp_p
 async def test_a_box_whose_clock_is_wrong_by_decades_learns_how_late_it_is(tmp_path: Path) -> None:
     clock = tmp_path / "clock"
     clock.write_text("-1700000000")
-    async with site(tmp_path, "", environment=faketime(clock)) as box:
+    async with site(tmp_path, "", look_every_s=2, environment=faketime(clock)) as box:
         for rate in (20, 21):
             bundle = await box.hub.publish(GOOD.format(rate=rate))
             await box.hub.until("in_step", bundle=bundle)

@@ -14,7 +14,7 @@ from edge.bundles import Bundles
 from tests.simulators.edge_process import EdgeProcess
 from tests.simulators.fault_proxy import FaultProxy
 
-PATIENCE_S = 40
+PATIENCE_S = 60
 
 
 class HubProcess:
@@ -93,7 +93,9 @@ class Site:
 
 
 @asynccontextmanager
-async def site(folder: Path, more: str, environment: dict[str, str] | None = None) -> AsyncIterator[Site]:
+async def site(
+    folder: Path, more: str, *, look_every_s: int = 60, environment: dict[str, str] | None = None
+) -> AsyncIterator[Site]:
     """Run a hub and a box that is registered there; `more` goes into the box's own file."""
     async with HubProcess(folder / "hub") as hub, FaultProxy(hub.mqtt_port) as proxy:
         answer = await hub.api.post("/gateways", json={"gateway": "g1"})
@@ -101,7 +103,8 @@ async def site(folder: Path, more: str, environment: dict[str, str] | None = Non
         file = folder / "site.toml"
         file.write_text(
             f'[gateway]\nid = "g1"\n[hub]\nbroker = "mqtt://127.0.0.1:{proxy.port}"\napi = "{hub.url}"\n'
-            f'password_file = "password"\n[configuration]\nlook_every_s = 1\n{more}[health]\ninterval_s = 0.5\n'
+            f'password_file = "password"\n[configuration]\nlook_every_s = {look_every_s}\n{more}'
+            "[health]\ninterval_s = 0.5\n"
         )
         edge = await EdgeProcess(file, environment=environment).start()
         try:
