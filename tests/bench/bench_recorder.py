@@ -32,6 +32,7 @@ AHEAD_BYTES = 4 << 20
 
 BLOCK = 2 << 20
 SETTLE_S = 6.0
+PATIENCE_S = 100.0
 
 
 class Paced:
@@ -105,6 +106,7 @@ async def ingest_rate(folder: Path, rate: float) -> float:
     try:
         began = time.monotonic()
         async with dock(folder, SystemClock(), f"mount:{folder}/docks") as here:
+            here.patience_s = PATIENCE_S
             await here.told("recorder.clip", CLIPS)
         return CLIPS * CLIP_BYTES / (time.monotonic() - began)
     finally:

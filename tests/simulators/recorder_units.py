@@ -97,12 +97,13 @@ class Listener:
         self.events: list[Event] = []
         self.health: list[Health] = []
         self.safe = True
+        self.patience_s = 30.0
         self._said = said
         self._reports = 0
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Listen until a condition holds; what is told is safe on the box unless `safe` is off."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(self.patience_s):
             while not condition():
                 item = await anext(self._said)
                 if isinstance(item, Report):
