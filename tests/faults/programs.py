@@ -15,7 +15,7 @@ import psutil
 
 from tests.simulators.edge_process import ROOT
 
-READY_S = 30.0
+READY_S = 90.0
 
 
 class Tmpfs:

@@ -143,8 +143,8 @@ async def run(kills: int, seed: int, *, size: int = 24 * MIB) -> Outcome:
     random = Random(seed)
     with tempfile.TemporaryDirectory(prefix="diwang-uploads-") as folder:
         trial = Trial(Path(folder), limit_kib_s=6_000)
-        await trial.start()
         try:
+            await trial.start()
             number = 0
             while trial.outcome.kills < kills:
                 number += 1
@@ -160,8 +160,8 @@ async def undisturbed(size: int = 64 * MIB) -> float:
     """Return MB/s of one clip from box to evidence when nobody kills anything."""
     with tempfile.TemporaryDirectory(prefix="diwang-uploads-") as folder:
         trial = Trial(Path(folder), limit_kib_s=10_000_000)
-        await trial.start()
         try:
+            await trial.start()
             await trial.carry(size, 0, [])
         finally:
             await trial.stop()

@@ -30,8 +30,8 @@ PATIENCE_S = 120
 @pytest.mark.timeout(300)  # several programs start, one after the other
 async def test_kills_of_either_side_lose_nothing(tmp_path: Path) -> None:
     trial = Trial(tmp_path, limit_kib_s=6_000)
-    await trial.start()
     try:
+        await trial.start()
         await trial.carry(8 * MIB, 1, [(2 * MIB, "box"), (6 * MIB, "box")])
         await trial.judge()
         assert (trial.outcome.wrong, trial.outcome.kills) == ([], 2)
