@@ -35,7 +35,6 @@ class Callers:
         self.codes = Throttle(clock, same=_WRONG_CODES, different=_WRONG_CODES, what="codes")
         """Slows down who tries one-time codes of enrolments: the sixth wrong one within a minute has to wait."""
 
-
     async def with_password(self, gateway: str, password: str, address: str) -> bool:
         """Tell whether this is the password of a registered gateway; `address` is where the call came from.
 
