@@ -19,6 +19,8 @@ from edge.slots import LAUNCHER, Slots, Trial
 from protocol.errors import ConfigurationError
 from tests.simulators.configured_site import site
 
+pytestmark = pytest.mark.timeout(300)  # whole programs, each beginning several others
+
 LAUNCH = Path(slots_module.__file__).with_name("launch.py")
 PATIENCE_S = 30
 RUNS = (

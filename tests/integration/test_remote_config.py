@@ -14,6 +14,8 @@ from protocol.clock import SystemClock
 from tests.simulators.configured_site import site
 from tests.simulators.edge_process import faketime
 
+pytestmark = pytest.mark.timeout(300)  # whole programs, each beginning several others
+
 GOOD = """
 [health]
 interval_s = 0.5
