@@ -29,6 +29,7 @@ BENCHES = {
     "location": 240,
     "camera": 360,
     "printer": 60,
+    "printer_link": 60,
     "recorder": 120,
     "jt808": 60,
     "peer": 1_200,

@@ -79,8 +79,6 @@ class BleLine:
             await self._disconnect(client)
 
     async def _found(self) -> BLEDevice:
-        if left := await self._left_connected():
-            return left
         heard: asyncio.Future[BLEDevice] = asyncio.get_running_loop().create_future()
 
         def hear(device: BLEDevice, said: AdvertisementData) -> None:
@@ -89,6 +87,9 @@ class BleLine:
 
         # BlueZ forgets a device when discovery ends that nobody has connected, so the scan goes on until it is heard.
         async with radios.borrowed(self._way.adapter) as radio:
+            # Only now: before the radio runs the library does not know what BlueZ has.
+            if left := await self._left_connected():
+                return left
             with radio.hearing(hear, self._way.address):
                 try:
                     async with asyncio.timeout(_FIND_S):
