@@ -25,7 +25,7 @@ from protocol import topics
 from protocol.clock import ManualClock
 from protocol.codec import encode
 from protocol.messages import Batch, Event, EventState, Severity
-from tests.domain_api import Domain, post_district, serving
+from tests.domain_api import Domain, serving
 
 SHOP = "集美小厨"
 GATEWAY = "g1"
@@ -102,16 +102,16 @@ def _built(code: codes.Code) -> dict[str, Any]:
 async def shop(database: Database, tmp_path: Path) -> AsyncIterator[Shop]:
     clock = ManualClock(datetime(2026, 11, 25, 8, tzinfo=UTC))
     async with serving(database, clock, tmp_path) as api:
-        ids = await post_district(api)
+        subject = (await api.post("/subjects", {"name": SHOP}))["id"]
         await api.post("/gateways", {"gateway": GATEWAY})
         parts = api.parts
         pipeline = AnomalyPipeline(clock=clock, stream=parts.stream, grids=parts.grids, settings=parts.config.anomalies)
         watch = RecallWatch(clock, pipeline.recording)
         recorder = Recorder(database, parts.stream, clock, [pipeline, watch])
-        shop = Shop(api, recorder, ids[SHOP])
+        shop = Shop(api, recorder, subject)
         for scanner in ("scanner-1", "scanner-2"):
             await shop.report(scanner, {"raw": "hello", "format": "text"})
-            await api.patch(f"/devices/{GATEWAY}/{scanner}", {"subject": ids[SHOP]}, 1)
+            await api.patch(f"/devices/{GATEWAY}/{scanner}", {"subject": subject}, 1)
         yield shop
 
 
