@@ -11,6 +11,7 @@ OPEN = {
     ("GET", "/"),
     ("GET", "/login"),
     ("GET", "/kiosk"),
+    ("GET", "/verify/{number}"),
     ("POST", "/login"),
     ("POST", "/logout"),
     ("GET", "/words/{language}.json"),
