@@ -2,8 +2,10 @@
 
 import asyncio
 import errno
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Final, NamedTuple
 
 from drivers.sharing import Shared
@@ -13,12 +15,14 @@ from protocol.errors import ConfigurationError, DeviceUnreachableError
 
 _MOST_CONNECTIONS: Final = 512
 _BUFFER: Final = 16 * 1024
+_BACKLOG: Final = 64
+_PAUSE_S: Final = 0.2
 
 log = logs.get(__name__)
 
 
 class Address(NamedTuple):
-    """Where the box listens."""
+    """Where the box listens: an address of its own, or the one that means all."""
 
     host: str
     port: int
@@ -29,8 +33,8 @@ class Listener:
 
     def __init__(self) -> None:
         self._members: dict[str, Member] = {}
-        self._sessions: dict[asyncio.Task[None], Session] = {}
-        self._is_closed = False
+        self._sessions: dict[asyncio.Task[None], Session | None] = {}
+        self._ear: socket.socket | None = None
         self._strangers = 0
 
     @contextmanager
@@ -46,20 +50,10 @@ class Listener:
             if member.session is not None:
                 member.session.end()
 
-    def welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Begin a session. One too many is closed: a box has some tens of terminals, not hundreds."""
-        if self._is_closed:  # accepted in the moment of closing
-            writer.transport.abort()
-            return
-        if len(self._sessions) >= _MOST_CONNECTIONS:
-            log.warning("too_many_terminals", connections=len(self._sessions))
-            writer.transport.abort()
-            return
-        session = Session(reader, writer, self._known)
-        # Not of a group: the listener belongs to several devices, and outlives the task that opened it.
-        task = asyncio.get_running_loop().create_task(session.run(), name="terminal session")
-        self._sessions[task] = session
-        task.add_done_callback(self._ended)
+    def listen(self, ear: socket.socket) -> None:
+        """Begin a session with whoever calls, until `close`."""
+        self._ear = ear
+        asyncio.get_running_loop().add_reader(ear, self._accept)
 
     def _known(self, phone: str) -> Member | None:
         member = self._members.get(phone)
@@ -70,17 +64,56 @@ class Listener:
         return member
 
     async def close(self) -> None:
-        """End all sessions, and begin none any more."""
-        self._is_closed = True
+        """Listen no more, and end all sessions."""
+        ear, self._ear = self._ear, None
+        if ear is not None:
+            asyncio.get_running_loop().remove_reader(ear)
         ending = tuple(self._sessions)
         for task in ending:
-            self._sessions[task].end()
+            if (session := self._sessions[task]) is not None:
+                session.end()
             task.cancel()
         if ending:
             await asyncio.wait(ending)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._sessions[task]
+    def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        ear = self._ear
+        if ear is None:
+            return
+        try:
+            connection, _ = ear.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # gone again already
+        except OSError as error:  # the box has no descriptor to spare
+            log.warning("terminal_not_accepted", reason=str(error))
+            loop.remove_reader(ear)
+            loop.call_later(_PAUSE_S, self._go_on)
+            return
+        if len(self._sessions) >= _MOST_CONNECTIONS:  # a box has some tens of terminals, not hundreds
+            log.warning("too_many_terminals", connections=len(self._sessions))
+            connection.close()
+            return
+        # Not of a group: the listener belongs to several devices, and outlives the task that opened it.
+        task = loop.create_task(self._serve(connection), name="terminal session")
+        self._sessions[task] = None
+        task.add_done_callback(partial(self._ended, connection))
+
+    def _go_on(self) -> None:
+        if self._ear is not None:
+            asyncio.get_running_loop().add_reader(self._ear, self._accept)
+
+    async def _serve(self, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection, limit=_BUFFER)
+        session = Session(reader, writer, self._known)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - this is one
+        self._sessions[task] = session
+        await session.run()
+
+    def _ended(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
+        if self._sessions.pop(task) is None:
+            connection.close()  # it never began
         if not task.cancelled() and (error := task.exception()):
             log.error("terminal_session_failed", exc_info=error)
 
@@ -88,16 +121,20 @@ class Listener:
 @asynccontextmanager
 async def _listening(address: Address) -> AsyncIterator[Listener]:
     listener = Listener()
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
-        server = await asyncio.start_server(listener.welcome, address.host, address.port, limit=_BUFFER)
+        ear = socket.create_server(address, family=family, backlog=_BACKLOG)
     except OSError as error:
         reason = "the port is taken" if error.errno == errno.EADDRINUSE else str(error)
         raise DeviceUnreachableError(f"cannot listen on {address.host}:{address.port}: {reason}") from error
-    try:
-        yield listener
-    finally:
-        server.close()
-        await listener.close()
+    with ear:
+        ear.setblocking(False)  # noqa: FBT003 - the standard library's
+        # Not asyncio's own server: on Python 3.11 that forgets a connection which it accepts while it is being closed.
+        listener.listen(ear)
+        try:
+            yield listener
+        finally:
+            await listener.close()
 
 
 listeners: Final = Shared(_listening)

@@ -23,7 +23,7 @@ class Jt808Options(Options, frozen=True, kw_only=True):
     """
 
     phone: Annotated[str, Meta(pattern="^[0-9]{1,20}$")]
-    host: Annotated[str, Meta(min_length=1, max_length=253)] = "0.0.0.0"  # noqa: S104 - terminals come from outside
+    host: Annotated[str, Meta(pattern="^[0-9A-Fa-f:.]{2,45}$")] = "0.0.0.0"  # noqa: S104 - terminals come from outside
     port: Annotated[int, Meta(ge=1, le=65_535)] = 7611
     terminal_id: Annotated[str, Meta(min_length=1, max_length=30)] | None = None
     datum: Literal["wgs84"] = "wgs84"
