@@ -43,6 +43,7 @@ class Camera:
     hostile: bytes | None = None
     silent: bool = False
     stream_query: str = ""
+    stream: str = ""
     asked: list[str] = field(default_factory=list)
     port: int = 0
 
@@ -114,6 +115,8 @@ class Camera:
         return f"<trt:GetProfilesResponse>{profiles}</trt:GetProfilesResponse>"
 
     def _GetStreamUri(self) -> str:  # noqa: N802
+        if self.stream:
+            return _uri("GetStreamUri", self.stream)
         number = self.asked.count("GetStreamUri")
         url = f"rtsp://admin:s3cret@{self.names_host}:554/Streaming/Channels/10{number}{self.stream_query}"
         return _uri("GetStreamUri", url)
@@ -176,14 +179,15 @@ def answer(probe: str, *matches: str) -> bytes:
 
 
 @contextmanager
-def in_multicast(answers: "list[bytes | str]") -> Iterator[int]:
-    """A camera that hears calls on the loopback interface; the port is given.
+def in_multicast(answers: "list[bytes | str]", port: int = 0) -> Iterator[int]:
+    """A camera that hears calls on the loopback interface; the port, a free one unless told, is given.
 
     It answers each call with all of `answers`: bytes as they are, texts as matches in an answer to that call.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
         ear.setblocking(False)  # noqa: FBT003
-        ear.bind(("", 0))
+        ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # others of this machine may listen as well
+        ear.bind(("", port))
         membership = socket.inet_aton(discovery.GROUP) + socket.inet_aton("127.0.0.1")
         ear.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, struct.pack("8s", membership))
         loop = asyncio.get_running_loop()

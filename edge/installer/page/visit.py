@@ -42,6 +42,14 @@ class Scan:
 
 
 @dataclass(slots=True)
+class Trial:
+    """A trial that is being ordered, and why it was not."""
+
+    error: DiwangError | None = None
+    running: bool = True
+
+
+@dataclass(slots=True)
 class Visit:
     """The box, its agent and its hub, and how far the installation has come. Made by `serving`, faked by nobody."""
 
@@ -57,6 +65,7 @@ class Visit:
     subjects: tuple[Subject, ...] = ()
     subject: Subject | None = None
     installation: Installation | None = None
+    trial: Trial | None = None
     check: Check | None = None
     certificate: Certificate | None = None
     clocks_off: dict[str, float] = field(default_factory=dict)

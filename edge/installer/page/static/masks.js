@@ -39,7 +39,6 @@ function begin(place) {
     return [left, top, Math.abs(from[0] - to[0]), Math.abs(from[1] - to[1])].map(round);
   }
 
-  place.classList.add("loading");
   const ready = () => { place.classList.remove("loading"); show(); };
   if (image.complete && image.naturalWidth) ready();
   else image.addEventListener("load", ready);

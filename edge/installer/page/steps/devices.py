@@ -18,6 +18,7 @@ from edge.installer.scanning import rank
 from firmware_configs.gps import GPS
 from firmware_configs.printers import PRINTERS
 from protocol.errors import DiwangError, RefusedRequestError
+from protocol.messages import DeviceState, DeviceStatus
 
 _AGAIN_S: Final = 2
 
@@ -31,7 +32,7 @@ async def _show(request: Request, problem: Problem | None = None) -> Response:
     )
     found = sorted(numbers.items(), key=lambda each: rank(each[1]))
     statuses = _statuses(visit)
-    unsettled = any(status is None for status in statuses.values())
+    unsettled = any(status is None or status.status is not DeviceState.OK for status in statuses.values())
     return page(
         request,
         "devices",
@@ -162,7 +163,7 @@ def _port(form: dict[str, str]) -> dict[str, int]:
     return {"port": int(form["port"])} if form.get("port") else {}
 
 
-def _statuses(visit: Visit) -> dict[str, Any]:
+def _statuses(visit: Visit) -> dict[str, DeviceStatus | None]:
     """Return how each configured device does, None while the agent has not said it since it was begun."""
     config, standing = visit.config, visit.agents.running
     said = {each.device: each for each in standing.state.devices} if standing is not None else {}
