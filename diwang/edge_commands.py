@@ -54,7 +54,7 @@ def quarantine(
     from edge.quarantine import read  # noqa: PLC0415 - as above
 
     try:
-        for each in read(store_file(configuration.load(config).data)):
+        for each in read(store_file(configuration.load_identity(config).data)):
             if show is None:
                 typer.echo(f"{each.place}  {each.kind}  {each.id or '-'}  {len(each.payload)} bytes  {each.reason}")
             elif show == each.place:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge import config as configuration
 from edge import standing as standings
+from edge.beginning import begin
 from edge.doctor.credentials import credentials
 from edge.doctor.findings import Finding, fine, wrong
 from edge.doctor.looking import agent, clock_of, devices, disk, line, outbox
@@ -19,7 +20,7 @@ from protocol.errors import ConfigurationError
 async def examine(file: Path, clock: Clock) -> AsyncIterator[Finding]:
     """Yield what is found with the box of this configuration, one finding after the other."""
     try:
-        config = configuration.load(file)
+        config = begin(file, counted=False)
         secret = configuration.password(config.hub)
     except ConfigurationError as error:
         for mistake in str(error).splitlines():

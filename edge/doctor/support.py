@@ -89,7 +89,7 @@ def _of_address(address: str) -> Iterator[str]:
 
 def _broker_password(file: Path) -> Iterator[str]:
     try:
-        yield configuration.password(configuration.load(file).hub).reveal()
+        yield configuration.password(configuration.load_identity(file).hub).reveal()
     except ConfigurationError:
         return
 
