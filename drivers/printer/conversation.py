@@ -47,16 +47,17 @@ class Conversation:
             if acknowledged:
                 self.acknowledged = self.sent
 
-    async def ask(self, query: Query) -> PrinterStatus:
+    async def ask(self, query: Query, *, afresh: bool = True) -> PrinterStatus:
         """Return the answer to a question that is answered at once; it also acknowledges what was sent before.
 
         Raises DeviceUnreachableError when there is none, or nothing but nonsense: bytes of a picture that look like a
-        question are answered too, and such an answer may come in between.
+        question are answered too, and such an answer may come in between. Not `afresh` while another answer is waited
+        for: one that has come already then counts as garbled, and is not dropped unseen.
         """
         nonsense = ""
         for _ in range(_ATTEMPTS):
             sent = self.sent
-            await self.put(query)
+            await self.put(query, afresh=afresh)
             try:
                 status = await self.hear(query, ANSWER_S)
             except UndecodableMessageError as error:
@@ -67,9 +68,10 @@ class Conversation:
                 return status
         raise DeviceUnreachableError(f"it does not answer{nonsense}")
 
-    async def put(self, query: Query) -> None:
+    async def put(self, query: Query, *, afresh: bool = True) -> None:
         """Ask, and leave the answer to `hear`."""
-        self._connection.inbox.forget()
+        if afresh:
+            self._connection.inbox.forget()
         size = self._connection.longest
         for at in range(0, len(query.request), size):
             await self._connection.write(query.request[at : at + size], fence=False)

@@ -177,6 +177,7 @@ class Press:
         printers empty their buffer when the cover opens, so that a question which came after that proves nothing; nor
         does one that is put anew because the first was never answered.
         """
+        garbled = talk.garbled
         await talk.put(query)
         if query != self._dialect.status_query and await self._is_open(talk):
             await self._ready(talk, job)
@@ -184,14 +185,13 @@ class Press:
         hand = Patience(self._clock, self._options.hand_within_s)
         word = Patience(self._clock, self._burning_s)
         while True:
-            garbled = talk.garbled
             status = await self._heard(talk, query)
             if status and not status.busy and not status.blocked:
                 self._notice(status)
                 return Word.BURNT
             answered = status is not None
             if status is None and self._dialect.status_query:
-                status = await talk.ask(self._dialect.status_query)
+                status = await talk.ask(self._dialect.status_query, afresh=False)
             if status is not None:
                 self._notice(status)
             if status and status.blocked:
@@ -202,12 +202,13 @@ class Press:
                 return Word.DOUBTFUL if held else Word.SILENT
             await self._pause(job, _AGAIN_S)
             if answered or (talk.garbled > garbled and not held):
+                garbled = talk.garbled
                 await talk.put(query)
 
     async def _is_open(self, talk: Conversation) -> bool:
         if self._dialect.status_query is None:
             return False
-        status = await talk.ask(self._dialect.status_query)
+        status = await talk.ask(self._dialect.status_query, afresh=False)
         self._notice(status)
         return Condition.COVER_OPEN in status.conditions
 
