@@ -98,7 +98,6 @@ def test_our_names_are_ours() -> None:
         ("drivers.recorder", "av"),
         ("edge.agent", "numpy"),
         ("edge.agent", "tuf"),
-        ("edge.agent", "httpx"),
         ("drivers.gps", "cv2"),
         ("hub.app", "cv2"),
         ("hub.app", "av"),
