@@ -15,7 +15,7 @@ RUN groupadd --system --gid 10001 diwang \
 COPY --from=build /opt/diwang /opt/diwang
 USER 10001:10001
 VOLUME /var/lib/diwang-hub
-EXPOSE 8080 1883
+EXPOSE 8080 8443 1883 8883
 # SIGTERM is for the hub; it stops its broker itself.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \

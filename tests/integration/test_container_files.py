@@ -156,13 +156,15 @@ async def counted(client: httpx.AsyncClient, within_s: float = 60) -> float:
 
 
 async def test_one_box_works_with_the_settings_of_its_containers(tmp_path: Path) -> None:
-    http, mqtt = free_port(), free_port()
+    http, mqtt, door, mqtts = (free_port() for _ in range(4))
     config = adapted(
         DOCKER / "box" / "hub.toml",
         tmp_path / "hub.toml",
         {
             '"0.0.0.0"': '"127.0.0.1"',
             "port = 8080": f"port = {http}",
+            "port = 8443": f"port = {door}",
+            "mqtts_port = 8883": f"mqtts_port = {mqtts}",
             "mqtt_port = 1883": f"mqtt_port = {mqtt}",
             "mqtt://hub:1883": f"mqtt://127.0.0.1:{mqtt}",
         },
@@ -187,7 +189,7 @@ def accounts(file: Path, passwords: Mapping[str, str]) -> None:
 
 
 async def test_a_site_with_mosquitto_and_influxdb_works_with_the_settings_of_its_containers(tmp_path: Path) -> None:
-    http, mqtt = free_port(), free_port()
+    http, mqtt, door, mqtts = (free_port() for _ in range(4))
     (tmp_path / "mosquitto").mkdir()
     accounts(
         tmp_path / "mosquitto" / "passwords", {"hub": "hub-secret", "box-1": "box-secret", "box-2": "other-secret"}
@@ -214,6 +216,8 @@ async def test_a_site_with_mosquitto_and_influxdb_works_with_the_settings_of_its
                 {
                     '"0.0.0.0"': '"127.0.0.1"',
                     "port = 8080": f"port = {http}",
+                    "port = 8443": f"port = {door}",
+                    "mqtts_port = 8883": f"mqtts_port = {mqtts}",
                     "mqtt://mosquitto:1883": f"mqtt://127.0.0.1:{mqtt}",
                     "http://influxdb:8086": front.url,
                 },
