@@ -72,15 +72,20 @@ class Agent:
         self._bundle = Bundles(config.data).read().running
 
     def stop(self) -> None:
-        """Close the devices, keep what they still say, say offline, and return from `run`."""
+        """Close the devices, keep what they still say, say offline, and return from `run` for good."""
+        self.restart_asked = False
+        self._end()
+
+    def begin_anew(self) -> None:
+        """Stop, and ask to be begun again: with the configuration as it stands then. Not once it was told to stop."""
+        if not self._stopped.is_set():
+            self.restart_asked = True
+            self._end()
+
+    def _end(self) -> None:
         if not self._stopped.is_set():
             self._stopped.set()
             self._ending()
-
-    def begin_anew(self) -> None:
-        """Stop, and ask to be begun again: with the configuration as it stands then."""
-        self.restart_asked = True
-        self.stop()
 
     async def run(self) -> None:
         """Run until stopped. Raises StoreUnavailableError when the outbox cannot be opened, and any bug as it is."""

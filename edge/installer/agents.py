@@ -75,7 +75,11 @@ class Agents:
         if self._child is not None and self._child.pid == pid:
             if self._child.returncode is None:
                 self._child.send_signal(signal.SIGTERM)
-            await self._child.wait()
+            try:
+                async with asyncio.timeout(_STOPS_S):
+                    await self._child.wait()
+            except TimeoutError as error:
+                raise AgentError(f"the agent (process {pid}) does not end") from error
             self._child = None
             return
         try:

@@ -256,7 +256,13 @@ def check(phone: Phone) -> None:
     phone.press("a[href='/check'].primary")
     phone.press("form[action='/check/try'] button")
     phone.keep("13-checking")
-    phone.see("a[href='/certificate'].primary")
+    ready, again = "a[href='/certificate'].primary", "p.mend"
+    for _ in range(3):  # a box that is short of time may miss what a device says in time; the installer checks again
+        phone.see(f"{ready}, {again}")
+        if phone.page.locator(ready).count():
+            break
+        phone.press("form[action='/check/try'] button")
+    phone.see(ready)
     phone.keep("14-checked")
 
 
