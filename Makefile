@@ -43,7 +43,7 @@ lock: $(VENV)/.dev  ## Resolve the dependencies anew, with hashes
 	$(COMPILE) --extra demo -o requirements/demo.lock
 	$(COMPILE) --extra demo --extra devices --group dev -c requirements/demo.lock -o requirements/dev.lock
 	$(COMPILE) --extra hub -c requirements/dev.lock -o requirements/hub.lock
-	$(COMPILE) --extra edge --extra devices -c requirements/dev.lock -o requirements/edge.lock
+	$(COMPILE) --extra edge --extra devices --extra installer -c requirements/dev.lock -o requirements/edge.lock
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

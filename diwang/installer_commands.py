@@ -73,10 +73,13 @@ def install(
 ) -> None:
     """Serve the installer's page from this box, and print where it is and its password, once."""
     from edge.installer.access import new_password  # noqa: PLC0415 - as above
-    from edge.installer.page import serving  # noqa: PLC0415 - as above
     from edge.installer.words import in_words  # noqa: PLC0415 - as above
 
     speech = _language(language)
+    try:
+        from edge.installer.page import serving  # noqa: PLC0415 - as above
+    except ImportError as error:
+        _give_up(in_words(speech, "install.missing", package=error.name), error)
     try:
         listener = socket.create_server((host, port))
     except OSError as error:

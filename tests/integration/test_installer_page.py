@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import socket
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +18,7 @@ from edge.installer.access import Access
 from edge.installer.agents import UNIT, AgentError, Agents
 from edge.installer.hub import Hub
 from edge.installer.page.app import create_app
+from edge.installer.page.serving import serve
 from edge.installer.page.visit import Scan, Visit
 from edge.installer.scanning import Around
 from protocol.clock import ManualClock, SystemClock
@@ -194,6 +198,37 @@ async def systemctl(folder: Path, status: int) -> AsyncIterator[tuple[str, Path]
     program.write_text(f'#!/bin/sh\necho "$@" >> {asked}\necho "Unit failed" >&2\nexit {status}\n')
     program.chmod(stat.S_IRWXU)
     yield str(program), asked
+
+
+async def test_the_page_ends_by_itself_when_nobody_uses_it(tmp_path: Path) -> None:
+    begun = asyncio.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        around = Around(through=(), ports=())
+        page = serve(tmp_path / "site.toml", listener, WORD, SystemClock(), around=around, ready=begun.set, idle_s=0.05)
+        async with asyncio.timeout(30):
+            await page
+    assert begun.is_set()
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [
+            sys.executable,
+            "-m",
+            "diwang",
+            "edge",
+            "install",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            port,
+            "--lang",
+            "en",
+        ]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+    assert ran.returncode == 1
+    assert f"Port {port} does not open" in ran.stderr
 
 
 async def test_where_systemd_runs_the_box_the_unit_is_told(box: Box, tmp_path: Path) -> None:
