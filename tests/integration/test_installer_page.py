@@ -9,19 +9,23 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import UUID
 
 import httpx
+import msgspec
 import pytest
 from starlette.applications import Starlette
 
 from edge.installer.access import Access
 from edge.installer.agents import UNIT, AgentError, Agents
-from edge.installer.hub import Hub
+from edge.installer.hub import Certificate, Hub
 from edge.installer.page.app import create_app
 from edge.installer.page.serving import serve
 from edge.installer.page.visit import Scan, Visit
 from edge.installer.scanning import Around
+from edge.standing import FILE, LineState, Standing
 from protocol.clock import ManualClock, SystemClock
+from protocol.messages import Receipt, State
 from tests.simulators.gps_units import free_port
 
 WORD = "abcd-efgh-jkmn"
@@ -182,6 +186,37 @@ async def test_a_search_tells_which_sources_could_not_be_asked(
     assert "没能在网络上找摄像头" in shown
     assert isinstance(box.visit.scan, Scan)
     assert not scan.running
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ("printed", "printer-1 已打完"),
+        ("failed", "printer-1 没有打完：打印中失去连接"),
+        ("interrupted", "证书已存入档案，不会丢"),
+        ("sent_unconfirmed", "看一眼纸"),
+    ],
+)
+async def test_what_became_of_the_paper_is_told(box: Box, result: str, said: str) -> None:
+    await box.enter()
+    box.visit.certificate = Certificate(number="AZ-1111-2222-3333", verify="http://hub/verify/AZ", printing="job-1")
+    assert "正在打印" in (await box.client.get("/certificate")).text
+    now = SystemClock().now()
+    standing = Standing(
+        written_at=now,
+        started_at=now,
+        pid=1,
+        line=LineState(connected=True, since=now),
+        clock_offset_s=0.0,
+        state=State(gateway="g1", epoch=UUID(int=1), online=True, at=now, agent="0.1.0"),
+        receipts=(Receipt(device="printer-1", at=now, job="job-1", result=result, detail="打印中失去连接"),),
+    )
+    (box.visit.file.parent / "data").mkdir()
+    (box.visit.file.parent / "data" / FILE).write_bytes(msgspec.json.encode(standing))
+    shown = (await box.client.get("/certificate")).text
+    assert said in shown
+    assert "AZ-1111-2222-3333" in shown
+    assert "再打印一份" in shown
 
 
 async def test_what_is_wrong_is_said_with_what_to_do(box: Box) -> None:

@@ -29,7 +29,7 @@ class RtspServer:
         self._process = await asyncio.create_subprocess_exec(
             program, *arguments, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL
         )
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while True:
                 with suppress(OSError):
                     _, writer = await asyncio.open_connection("127.0.0.1", self.port)
