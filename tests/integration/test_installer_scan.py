@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from drivers.camera import discovery
 from edge import config as configuration
 from edge.bundles import Bundles
 from edge.installer import adding
@@ -267,8 +267,12 @@ async def test_a_sensor_gets_its_key_and_the_limits_of_its_label(file: Path) -> 
     assert await asyncio.to_thread(kept.read_text) == "0" * 32
 
 
+def said_in(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
 def command(file: Path, *arguments: str, said: str = "", language: str = "en") -> subprocess.CompletedProcess[str]:
-    options = ["--config", str(file), "--lang", language, "--through", "203.0.113.1"]
+    options = ["--config", str(file), "--lang", language, "--through", "127.0.0.1"]
     return subprocess.run(
         [sys.executable, "-m", "diwang", "edge", "scan", *options, *arguments],
         input=said,
@@ -280,10 +284,20 @@ def command(file: Path, *arguments: str, said: str = "", language: str = "en") -
     )
 
 
-def test_the_command_says_what_it_cannot_search_and_changes_nothing(file: Path) -> None:
-    ran = command(file, said="\n\n")
+async def test_the_command_adds_what_is_chosen_and_says_what_it_could_not_search(file: Path) -> None:
+    with onvif_camera.in_multicast([match("urn:uuid:1", "", SCOPES)], discovery.PORT):
+        ran = await asyncio.to_thread(command, file, said="9\n1\nyard\n\n")
     assert ran.returncode == 0, ran.stderr
-    assert re.search(r"Bluetooth could not be searched", ran.stderr)
-    assert "Cameras could not be looked for" in ran.stderr
-    assert file.read_text(encoding="utf-8") == SITE
-    assert command(file, "--add", "nowhere", language="zh-CN").returncode == 1
+    assert "There is no such number" in ran.stderr
+    assert "Bluetooth could not be searched" in ran.stderr
+    assert "Written into" in ran.stdout
+    assert "does not run" in ran.stdout
+    assert configuration.load(file).devices["yard"].options["url"].startswith("rtsp://127.0.0.1:554/")
+    assert said_in(file).startswith(SITE)
+
+
+async def test_the_command_fails_when_what_is_to_be_added_is_not_there(file: Path) -> None:
+    ran = await asyncio.to_thread(command, file, "--add", "192.0.2.99", language="zh-CN")
+    assert ran.returncode == 1
+    assert "没能用蓝牙搜索" in ran.stderr
+    assert said_in(file) == SITE
