@@ -174,7 +174,7 @@ async def test_what_does_not_work_is_named_and_keeps_the_certificate_back(site: 
         ({"sharpness": 1.2, "brightness": 0.5}, "printed", "camera-1 picture_blurred"),
         ({"sharpness": 9.0, "brightness": 0.02}, "printed", "camera-1 picture_dark"),
         ({}, "printed", "camera-1 picture"),
-        (GOOD, "sent_unconfirmed", "printer-1 ticket_printed"),
+        (GOOD, "failed", "printer-1 ticket_printed"),
     ):
         await site.call("POST", "/trial", 202)
         await site.answer({"trial": {}, "snapshot": snapshot, "print": {"result": printed}})
@@ -291,6 +291,11 @@ NOW = CLOCK.now()
         ({"equipment": (equipment("thermometer.bthome"),)}, "no_reading", Verdict.BAD),
         ({"equipment": (equipment("thermometer.bthome", said_at=NOW),), "now": NOW}, "reading", Verdict.GOOD),
         ({"equipment": (equipment("scanner"),)}, "device_well", Verdict.GOOD),
+        (
+            {"equipment": (equipment("printer", order=Order(outcome="done", data={"result": "sent_unconfirmed"})),)},
+            "ticket_sent",
+            Verdict.GOOD,
+        ),
         ({"equipment": (equipment("camera"),)}, "device_untried", Verdict.BAD),
         ({"equipment": (Equipment(device="d", driver="camera", status="lost"),)}, "device_unwell", Verdict.BAD),
     ],
