@@ -92,7 +92,9 @@ async def test_a_full_disk_holds_the_sources_back_and_loses_nothing(
     hub.silent = False
     disk.free()
     await hub.until(lambda: len(events(hub, "e")) == 150, within_s=40)
-    await hub.until(lambda: len(hub.values("r", "n")) + dropped(hub) == 1500, within_s=40)
+    await hub.until(lambda: 1500 in hub.values("r", "n"), within_s=40)
+    # What is missing was dropped and counted. The box's own figures are telemetry too, two a second.
+    await hub.until(lambda: 0 <= dropped(hub) - (1500 - len(hub.values("r", "n"))) <= 30, within_s=40)
     assert sorted(events(hub, "e")) == list(range(1, 151))
     assert len(set(hub.values("r", "n"))) == len(hub.values("r", "n"))
     assert await edge.end() == 0
