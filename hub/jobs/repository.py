@@ -29,14 +29,17 @@ async def claim(
     session: AsyncSession, kinds: Collection[str], now: datetime, lease_until: datetime, limit: int
 ) -> list[Job]:
     """Take the jobs that are longest due; nobody else gets them until `lease_until`."""
+    # No plain subquery: PostgreSQL may run that again for each row, and each time it skips what it has locked before.
     due = (
         select(Job.id)
         .where(Job.state == "waiting", or_(Job.due_at <= now, _stranded(now)), Job.kind.in_(kinds))
         .order_by(Job.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("due")
     )
-    taken = update(Job).where(Job.id.in_(due)).values(due_at=lease_until, tries=Job.tries + 1).returning(Job)
+    mine = update(Job).where(Job.id.in_(select(due.c.id)))
+    taken = mine.values(due_at=lease_until, tries=Job.tries + 1).returning(Job)
     found = await session.scalars(taken, execution_options={"synchronize_session": False, "populate_existing": True})
     return list(found)
 
