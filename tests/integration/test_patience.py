@@ -77,6 +77,6 @@ async def test_a_slow_request_that_comes_in_time_is_answered(api: Api) -> None:
         for part in (head[:20].encode(), head[20:].encode(), body[:5], body[5:]):
             writer.write(part)
             await writer.drain()
-            await asyncio.sleep(PATIENCE_S / 5)
+            await asyncio.sleep(PATIENCE_S / 10)
         assert (await reader.readline()).startswith(b"HTTP/1.1 204")
         writer.close()
