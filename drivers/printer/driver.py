@@ -73,6 +73,7 @@ class PrinterDriver:
         self._printing: Job | None = None
         self._untold: dict[int, UUID] = {}
         self._told = 0
+        self._closed = False
 
     async def reports(self) -> AsyncIterator[Report | Health]:
         """Print, and yield receipts and how the printer is; raise DeviceUnreachableError when it is not there."""
@@ -120,6 +121,7 @@ class PrinterDriver:
 
     def close(self) -> None:
         """Answer whoever waits. The journal has what was under way, and ends it when it is opened next."""
+        self._closed = True
         for job in self._jobs.values():
             cut_off = Ending(Result.INTERRUPTED, words.INTERRUPTED)
             job.ended.set_result(cut_off if job is self._printing else Ending(Result.FAILED, words.NOT_BEGUN))
@@ -165,6 +167,9 @@ class PrinterDriver:
             await asyncio.to_thread(self._journal.take, number)
         ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         job = Job(number, sheet.picture, ticket, order.copies, ended)
+        if self._closed:  # while it was set: nobody prints it any more, and its receipt comes at the next opening
+            ended.set_result(Ending(Result.FAILED, words.NOT_BEGUN))
+            return sheet, job
         self._jobs[number] = job
         self._waiting.put_nowait(job)
         return sheet, job
