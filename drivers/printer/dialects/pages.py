@@ -1,11 +1,11 @@
 """How pictures are cut into bands; and what the page languages have in common, which burn when all is there."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
-from drivers.printer.contract import Band, Bitmap
+from drivers.printer.contract import Band, Bitmap, Query, Ticket
 
 BAND_ROWS: Final = 64
 """The most rows of a command: what a printer that was cut off waits for is no more."""
@@ -55,3 +55,38 @@ def page_bands(picture: Bitmap, command: Callable[[int, int, bytes], bytes]) -> 
     if not bands:
         return (Band(command(0, 1, picture.band(0, 1)), 0, picture.height),)
     return (*bands[:-1], replace(bands[-1], rows=picture.height - bands[-1].first_row))
+
+
+class PageLanguage:
+    """A page on endless paper, burnt whole at its end. One question serves for status and for completion."""
+
+    announcements = None
+
+    def __init__(self, width: int, *, dots_per_mm: int, answers: Collection[str], question: Query) -> None:
+        self.width = width
+        self._dots_per_mm = dots_per_mm
+        self._feed_rows = TEAR_OFF_MM * dots_per_mm
+        self.status_query = question if "status" in answers else None
+        self.completion_query = question if "completion" in answers else None
+
+    def _page(
+        self,
+        picture: Bitmap,
+        command: Callable[[int, int, bytes], bytes],
+        *,
+        setup: str,
+        ending: bytes,
+        recovery: bytes,
+    ) -> Ticket:
+        """Return the ticket of a picture; raise ValueError for one that is not made for this printer."""
+        checked(picture, self.width)
+        return Ticket(
+            bands=page_bands(picture, command),
+            width=self.width,
+            height=picture.height,
+            feed_rows=self._feed_rows,
+            preamble=setup.encode("ascii"),
+            ending=ending,
+            recovery=recovery,
+            resumable=False,
+        )

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Final
 
 from drivers.printer.contract import Bitmap, Condition, PrinterStatus, Query, Ticket
-from drivers.printer.dialects.pages import BAND_ROWS, TEAR_OFF_MM, checked, page_bands
+from drivers.printer.dialects.pages import BAND_ROWS, PageLanguage
 from protocol.errors import UndecodableMessageError
 
 STATUS: Final = b"\x1b!?"
@@ -21,35 +21,26 @@ _BITS: Final = (
 _KNOWN: Final = 0xBF
 
 
-class Tspl:
+class Tspl(PageLanguage):
     """A page on endless paper, burnt by PRINT. In its bitmap a set bit is a white dot."""
 
     name = "tspl"
-    announcements = None
 
     def __init__(self, width: int, *, dots_per_mm: int, answers: Collection[str]) -> None:
-        self.width = width
-        self._dots_per_mm = dots_per_mm
-        self.status_query = Query(STATUS, decode_status) if "status" in answers else None
-        self.completion_query = Query(STATUS, decode_status) if "completion" in answers else None
+        super().__init__(width, dots_per_mm=dots_per_mm, answers=answers, question=Query(STATUS, decode_status))
 
     def encode(self, picture: Bitmap) -> Ticket:
-        checked(picture, self.width)
-        feed_rows = TEAR_OFF_MM * self._dots_per_mm
         setup = (
-            f"SIZE {self._mm(self.width)} mm,{self._mm(picture.height + feed_rows)} mm\r\n"
+            f"SIZE {self._mm(self.width)} mm,{self._mm(picture.height + self._feed_rows)} mm\r\n"
             "GAP 0 mm,0 mm\r\nDIRECTION 0\r\nREFERENCE 0,0\r\nCLS\r\n"
         )
-        return Ticket(
-            bands=page_bands(picture, _bitmap),
-            width=self.width,
-            height=picture.height,
-            feed_rows=feed_rows,
-            preamble=setup.encode("ascii"),
+        return self._page(
+            picture,
+            _bitmap,
+            setup=setup,
             ending=b"PRINT 1,1\r\n",
             # A bitmap that was cut off takes the line ends for dots, and the page is cleared unburnt.
             recovery=b"\r\n" * (picture.stride * BAND_ROWS // 2 + 1) + b"CLS\r\n",
-            resumable=False,
         )
 
     def _mm(self, dots: int) -> str:

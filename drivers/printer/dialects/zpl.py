@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Final
 
 from drivers.printer.contract import Bitmap, Condition, PrinterStatus, Query, Ticket
-from drivers.printer.dialects.pages import TEAR_OFF_MM, checked, page_bands
+from drivers.printer.dialects.pages import PageLanguage
 from protocol.errors import UndecodableMessageError
 
 STATUS: Final = b"~HS"
@@ -30,31 +30,22 @@ _LINES: Final = 3
 _LONGEST_ANSWER: Final = 160
 
 
-class Zpl:
+class Zpl(PageLanguage):
     """A page on endless paper, burnt when its format ends."""
 
     name = "zpl"
-    announcements = None
 
     def __init__(self, width: int, *, dots_per_mm: int, answers: Collection[str]) -> None:
-        self.width = width
-        self._dots_per_mm = dots_per_mm
-        self.status_query = Query(STATUS, decode_status) if "status" in answers else None
-        self.completion_query = Query(STATUS, decode_status) if "completion" in answers else None
+        super().__init__(width, dots_per_mm=dots_per_mm, answers=answers, question=Query(STATUS, decode_status))
 
     def encode(self, picture: Bitmap) -> Ticket:
-        checked(picture, self.width)
-        feed_rows = TEAR_OFF_MM * self._dots_per_mm
-        setup = f"^XA^MNN^PON^LH0,0^LS0^LT0^PW{self.width}^LL{picture.height + feed_rows}"
-        return Ticket(
-            bands=page_bands(picture, _graphic),
-            width=self.width,
-            height=picture.height,
-            feed_rows=feed_rows,
-            preamble=setup.encode("ascii"),
+        setup = f"^XA^MNN^PON^LH0,0^LS0^LT0^PW{self.width}^LL{picture.height + self._feed_rows}"
+        return self._page(
+            picture,
+            _graphic,
+            setup=setup,
             ending=b"^PQ1^XZ",
             recovery=CANCEL_ALL,
-            resumable=False,
         )
 
 
