@@ -17,7 +17,7 @@ demo: $(VENV)/.demo  ## Run broker, hub and one site on sample devices; print wh
 	@$(BIN)/diwang demo
 
 test: $(VENV)/.dev system  ## Run every test that a newcomer can run, with the real parts
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev  ## Formatting, lint, types, import contracts, generated documents, house rules
 	$(BIN)/ruff format --check .

@@ -9,7 +9,6 @@
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -22,6 +21,7 @@ import pytest
 
 from hub.storage.database import Database, open_database
 from hub.storage.tables import metadata
+from tests.simulators.ports import free_port
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 INSTALL = "PostgreSQL 15 is missing: apt-get install postgresql-15"
@@ -50,8 +50,7 @@ def postgresql() -> Iterator[str]:
     try:
         initdb = [*user, BINARIES / "initdb", "-D", folder / "data", "-U", "diwang", "-A", "trust", "-N", "-E", "UTF8"]
         subprocess.run(initdb, check=True, capture_output=True, cwd=folder)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": port,

@@ -21,7 +21,8 @@ from protocol.clock import SystemClock
 from tests.bench import tables
 from tests.bench.measuring import memory
 from tests.simulators.edge_process import EdgeProcess
-from tests.simulators.nats_server import free_port, nats_server
+from tests.simulators.nats_server import nats_server
+from tests.simulators.ports import free_port
 from tests.simulators.recorder_units import dock, put
 
 CLIP_BYTES = 96 << 20

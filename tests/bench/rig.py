@@ -11,7 +11,8 @@ import httpx
 from tests.faults.programs import Hub
 from tests.simulators.edge_process import EdgeProcess, site
 from tests.simulators.hub_standin import HubStandIn, connected
-from tests.simulators.nats_server import free_port, nats_server
+from tests.simulators.nats_server import nats_server
+from tests.simulators.ports import free_port
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from diwang.demo.scenes import covered_kitchen, encode
 from drivers import conformance
 from drivers.conformance import Candidate
-from tests.simulators.nats_server import free_port
+from tests.simulators.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from drivers import conformance
 from drivers.conformance import Candidate
 from tests.simulators.edge_process import EdgeProcess, site
 from tests.simulators.hub_standin import HubStandIn, connected
-from tests.simulators.nats_server import free_port, nats_server
+from tests.simulators.nats_server import nats_server
+from tests.simulators.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "writing-a-driver.md"

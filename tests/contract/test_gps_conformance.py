@@ -14,6 +14,7 @@ from drivers import conformance
 from drivers.conformance import Candidate
 from protocol.clock import SystemClock
 from tests.simulators import gps_recordings, gps_units
+from tests.simulators.ports import free_port
 
 GPS = "drivers.gps:SPEC"
 ROUND = Walk((Waypoint(24.5700, 118.1000), Waypoint(24.5710, 118.1000)))
@@ -23,7 +24,7 @@ Line = Callable[[Path], AbstractAsyncContextManager[Candidate]]
 @asynccontextmanager
 async def tcp(folder: Path) -> AsyncIterator[Candidate]:
     del folder
-    nobody = {"kind": "tcp", "host": "127.0.0.1", "port": gps_units.free_port()}
+    nobody = {"kind": "tcp", "host": "127.0.0.1", "port": free_port()}
     async with serve(ROUND, SystemClock(), pace=50) as port:
         yield Candidate(GPS, {"source": {"kind": "tcp", "host": "127.0.0.1", "port": port}}, {"source": nobody})
 
@@ -32,7 +33,7 @@ async def tcp(folder: Path) -> AsyncIterator[Candidate]:
 async def gpsd(folder: Path) -> AsyncIterator[Candidate]:
     del folder
     lines = gps_recordings.gpsd_lines("mt3339")
-    nobody = {"kind": "gpsd", "host": "127.0.0.1", "port": gps_units.free_port()}
+    nobody = {"kind": "gpsd", "host": "127.0.0.1", "port": free_port()}
     async with gps_units.behind_gpsd() as unit, asyncio.TaskGroup() as tasks:
         talking = tasks.create_task(talk(unit, lines))
         yield Candidate(GPS, {"source": {"kind": "gpsd", "port": unit.port}}, {"source": nobody})

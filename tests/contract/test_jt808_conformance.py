@@ -11,7 +11,7 @@ import pytest
 from drivers import conformance
 from drivers.conformance import Candidate
 from tests.simulators import jt808_terminal as unit
-from tests.simulators.gps_units import free_port
+from tests.simulators.ports import free_port
 
 JT808 = "drivers.terminal.jt808:SPEC"
 PHONE = "13912345678"

@@ -21,8 +21,8 @@ from protocol.clock import SystemClock
 from protocol.errors import ConfigurationError, DeviceUnreachableError
 from protocol.messages import DeviceState, Reading
 from tests.serving import Api, served
-from tests.simulators.gps_units import free_port
 from tests.simulators.kiosk_page import HANGS, kiosk_page
+from tests.simulators.ports import free_port
 
 KIOSK = "terminal.kiosk"
 PATIENCE_S = 60

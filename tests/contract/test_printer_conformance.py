@@ -19,7 +19,7 @@ from tests.simulators.ble_printer import ADDRESS, on_air
 from tests.simulators.bluez import bluetooth
 from tests.simulators.edge_process import ROOT
 from tests.simulators.listened import opened
-from tests.simulators.nats_server import free_port
+from tests.simulators.ports import free_port
 from tests.simulators.printer import Printer, in_the_network, on_a_cable
 
 Line = Callable[[], AbstractAsyncContextManager[Candidate]]

@@ -18,6 +18,7 @@ from protocol.clock import SystemClock
 from protocol.errors import DeviceUnreachableError
 from protocol.messages import Event, Reading
 from tests.simulators import gps_units
+from tests.simulators.ports import free_port
 
 SCANNER = "scanner"
 LABEL = b"]C101069012345678921726113010A7-26\r\n"
@@ -27,7 +28,7 @@ Line = Callable[[], AbstractAsyncContextManager[Candidate]]
 
 @asynccontextmanager
 async def tcp() -> AsyncIterator[Candidate]:
-    nobody = {"kind": "tcp", "host": "127.0.0.1", "port": gps_units.free_port()}
+    nobody = {"kind": "tcp", "host": "127.0.0.1", "port": free_port()}
     async with gps_units.on_tcp() as unit, asyncio.TaskGroup() as tasks:
         talking = tasks.create_task(talk(unit))
         here = {"kind": "tcp", "host": "127.0.0.1", "port": unit.port}

@@ -9,7 +9,7 @@ import pytest
 from drivers import conformance
 from drivers.conformance import Candidate
 from tests.simulators import modbus_cabinet
-from tests.simulators.gps_units import free_port
+from tests.simulators.ports import free_port
 
 THERMOMETER = "drivers.thermometer:SPEC"
 REGISTERS = [{"name": "temperature_c", "address": modbus_cabinet.TENTHS, "scale": 0.1}]

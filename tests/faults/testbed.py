@@ -28,7 +28,7 @@ from tests.faults.peripherals import Peripherals
 from tests.faults.programs import Hub, Tmpfs
 from tests.simulators.edge_process import EdgeProcess, faketime
 from tests.simulators.fault_proxy import FaultProxy
-from tests.simulators.nats_server import free_port
+from tests.simulators.ports import free_port
 
 GATEWAYS = ("box-1", "box-2")
 SKEWED = "box-2"

@@ -21,7 +21,7 @@ import httpx
 from drivers.footage import Clip
 from tests.faults.programs import Hub
 from tests.simulators.footage_box import Carrying, FootageBox, noise
-from tests.simulators.nats_server import free_port
+from tests.simulators.ports import free_port
 
 PATIENCE_S = 120.0
 LOOKED_EVERY_S = 0.005

@@ -1,7 +1,6 @@
 """The hub behind brokers that it does not run: any MQTT broker, a NATS server; and two workers sharing one."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,6 +19,7 @@ from protocol.messages import Reading
 from tests.simulators.intake import PASSWORD, running_chain
 from tests.simulators.mosquitto import Mosquitto, mosquitto
 from tests.simulators.mqtt_gateway import connected_gateway
+from tests.simulators.ports import free_port
 
 CLOCK = SystemClock()
 MESSAGES = 60
@@ -143,9 +143,7 @@ async def test_two_workers_share_what_nats_brings(tmp_path: Path) -> None:
 
 
 async def test_a_broker_that_is_not_there_is_named() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with pytest.raises(UplinkUnavailableError, match="diwang-hub"):
         async with connected(f"nats://127.0.0.1:{port}", "hub", "", "diwang-hub"):
             pass

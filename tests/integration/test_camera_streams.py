@@ -28,7 +28,7 @@ from protocol.messages import Event, EventState
 from tests.simulators.camera_scenes import CLIPS
 from tests.simulators.camera_viewer import viewing
 from tests.simulators.mjpeg_camera import mjpeg_camera
-from tests.simulators.nats_server import free_port
+from tests.simulators.ports import free_port
 from tests.simulators.rtsp_server import RtspServer
 
 QUICK = {"first_picture_s": 15.0, "silence_s": 2.0, "offline_after_s": 5.0, "recovered_after_s": 1.5}

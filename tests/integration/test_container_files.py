@@ -20,9 +20,10 @@ from protocol import codec, topics
 from protocol.clock import SystemClock
 from protocol.messages import Reading
 from tests.simulators.edge_process import EdgeProcess
-from tests.simulators.influxd import TOKEN, Influxd, V2Front, free_port
+from tests.simulators.influxd import TOKEN, Influxd, V2Front
 from tests.simulators.mosquitto import Mosquitto
 from tests.simulators.mqtt_gateway import connected_gateway
+from tests.simulators.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"

@@ -24,8 +24,8 @@ from protocol.clock import SystemClock
 from protocol.messages import DeviceState, DeviceStatus, OutboxStatus, State
 from tests.simulators.edge_process import EdgeProcess, site
 from tests.simulators.hub_standin import HubStandIn, connected
-from tests.simulators.influxd import free_port
 from tests.simulators.nats_server import nats_server
+from tests.simulators.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 CLOCK = SystemClock()

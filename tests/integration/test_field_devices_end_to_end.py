@@ -10,10 +10,10 @@ from protocol.messages import Event, Position
 from tests.simulators import jt808_terminal as unit
 from tests.simulators import modbus_cabinet
 from tests.simulators.edge_process import EdgeProcess, site
-from tests.simulators.gps_units import free_port
 from tests.simulators.hub_standin import HubStandIn, connected
 from tests.simulators.jt808_terminal import Caller
 from tests.simulators.nats_server import NatsServer
+from tests.simulators.ports import free_port
 
 DEVICES = """
 [devices.van-7]

@@ -14,7 +14,8 @@ from protocol.messages import Command, Event, Outcome
 from tests.serving import Api, served
 from tests.simulators.edge_process import EdgeProcess
 from tests.simulators.hub_standin import HubStandIn, connected
-from tests.simulators.nats_server import NatsServer, free_port, nats_server
+from tests.simulators.nats_server import NatsServer, nats_server
+from tests.simulators.ports import free_port
 from tests.simulators.recorder_units import film, put
 from tests.simulators.tus_server import TusServer, tus_server
 

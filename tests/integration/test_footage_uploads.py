@@ -20,7 +20,7 @@ from protocol.clock import ManualClock, SystemClock
 from protocol.errors import UplinkUnavailableError
 from tests.simulators.fault_proxy import FaultProxy
 from tests.simulators.footage_box import Carrying, FootageBox, clip_of, noise
-from tests.simulators.nats_server import free_port
+from tests.simulators.ports import free_port
 from tests.simulators.tus_server import TusServer, tus_server
 
 CLOCK = SystemClock()

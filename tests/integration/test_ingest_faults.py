@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -27,6 +26,7 @@ from protocol.errors import StoreUnavailableError
 from protocol.messages import Batch, Event, EventState, Reading, Severity
 from tests.simulators.intake import PASSWORD, Chain, running_chain
 from tests.simulators.mqtt_gateway import SimulatedGateway, connected_gateway
+from tests.simulators.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 CLOCK = SystemClock()
@@ -214,9 +214,7 @@ asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
 
 
 async def test_a_hub_killed_between_its_two_stores_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     epoch, batches, acked = uuid4(), list[Batch](), set[Any]()
     for round_number in range(4):
         deadly = round_number < 3

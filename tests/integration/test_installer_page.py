@@ -26,7 +26,7 @@ from edge.installer.scanning import Around
 from edge.standing import FILE, LineState, Standing
 from protocol.clock import ManualClock, SystemClock
 from protocol.messages import Receipt, State
-from tests.simulators.gps_units import free_port
+from tests.simulators.ports import free_port
 
 WORD = "abcd-efgh-jkmn"
 HERE = "http://box.local:8088"

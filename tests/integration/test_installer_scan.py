@@ -24,8 +24,9 @@ from firmware_configs.gps import nmea_checksum
 from protocol.errors import ConfigurationError, DeviceRefusedError, DeviceUnreachableError
 from tests.simulators import airwaves, onvif_camera
 from tests.simulators import bthome_sensor as sensor
-from tests.simulators.gps_units import free_port, on_terminal
+from tests.simulators.gps_units import on_terminal
 from tests.simulators.onvif_camera import Camera, match
+from tests.simulators.ports import free_port
 
 GGA = "GNGGA,084501.00,2434.2000,N,11806.0000,E,1,11,0.9,12.0,M,9.0,M,,"
 SCOPES = "onvif://www.onvif.org/name/HIKVISION%20DS-2CD2043 onvif://www.onvif.org/hardware/DS-2CD2043"

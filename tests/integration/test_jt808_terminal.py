@@ -12,8 +12,8 @@ from drivers.terminal.jt808 import session, terminal
 from protocol.errors import ConfigurationError, DeviceRefusedError, DeviceUnreachableError
 from protocol.messages import DeviceState, Event, EventState, Position, Reading
 from tests.simulators import jt808_terminal as unit
-from tests.simulators.gps_units import free_port
 from tests.simulators.listened import Listened, opened
+from tests.simulators.ports import free_port
 
 JT808 = "drivers.terminal.jt808:SPEC"
 PHONE = "13912345678"

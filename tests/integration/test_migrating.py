@@ -1,7 +1,6 @@
 """Migrations on both databases: the tree makes exactly the tables of the code, and can be walked back."""
 
 import asyncio
-import socket
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from hub.storage.tables import metadata
 from protocol.clock import SystemClock
 from protocol.errors import ConfigurationError, StoreUnavailableError
 from tests.databases import fresh_postgresql
+from tests.simulators.ports import free_port
 
 
 def differences(connection: Connection) -> list[Any]:
@@ -97,8 +97,7 @@ async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 
 
 async def test_a_server_that_is_away(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     for url in (f"postgresql://diwang@127.0.0.1:{port}/x", f"sqlite:///{tmp_path / 'no such folder' / 'hub.db'}"):
         database = open_database(url)
         with pytest.raises(StoreUnavailableError):

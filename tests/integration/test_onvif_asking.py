@@ -7,8 +7,8 @@ import pytest
 from drivers.camera.onvif import Description, Question, Stream, ask
 from protocol.errors import ConfigurationError, DeviceRefusedError, DeviceUnreachableError
 from tests.simulators import onvif_camera
-from tests.simulators.gps_units import free_port
 from tests.simulators.onvif_camera import Camera
+from tests.simulators.ports import free_port
 
 STREAMS = (
     Stream("main", "rtsp://127.0.0.1:554/Streaming/Channels/101", "H264", 2560, 1440, "http://127.0.0.1/snap.jpg"),

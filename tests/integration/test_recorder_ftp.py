@@ -12,7 +12,7 @@ from drivers.recorder.options import RecorderOptions
 from protocol.clock import SystemClock
 from protocol.errors import ConfigurationError, DeviceRefusedError, DeviceUnreachableError
 from tests.simulators.ftp_station import FtpStation, ftp_station
-from tests.simulators.nats_server import free_port
+from tests.simulators.ports import free_port
 from tests.simulators.recorder_units import dock, film, put
 
 CLOCK = SystemClock()

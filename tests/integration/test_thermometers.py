@@ -10,9 +10,9 @@ from pymodbus.constants import ExcCodes
 from protocol.errors import ConfigurationError, DeviceRefusedError, DeviceUnreachableError
 from protocol.messages import Event, EventState, Reading
 from tests.simulators import modbus_cabinet
-from tests.simulators.gps_units import free_port
 from tests.simulators.listened import Listened, opened
 from tests.simulators.modbus_cabinet import Cabinet
+from tests.simulators.ports import free_port
 
 THERMOMETER = "drivers.thermometer:SPEC"
 TENTHS = {"name": "temperature_c", "address": modbus_cabinet.TENTHS, "scale": 0.1}

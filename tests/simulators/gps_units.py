@@ -6,7 +6,6 @@ Each says what the test tells it to say, byte by byte if need be, and can be cut
 import asyncio
 import os
 import pty
-import socket
 import tty
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -106,10 +105,3 @@ def on_terminal() -> Iterator[tuple[int, str]]:
         os.close(port)
         with suppress(OSError):  # the test pulled it out
             os.close(unit)
-
-
-def free_port() -> int:
-    """Return a TCP port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port

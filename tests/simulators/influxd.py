@@ -6,7 +6,6 @@ server behind, so that our own bytes meet the real parser and the real storage. 
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,6 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final, Self
+
+from tests.simulators.fetching import alone
+from tests.simulators.ports import free_port
 
 CACHE: Final = Path(__file__).parents[2] / ".cache" / "influxd"
 FETCH: Final = f"mkdir -p {CACHE} && cd {CACHE} && apt-get download influxdb && dpkg -x influxdb_*.deb root"
@@ -44,19 +46,12 @@ bind-address = "127.0.0.1:{rpc}"
 def program() -> Path:
     """Return the server's program, fetched once; raise with the command to run when it cannot be fetched."""
     found = CACHE / "root" / "usr" / "bin" / "influxd"
-    if not found.exists():
-        ran = subprocess.run(["sh", "-c", FETCH], capture_output=True, text=True, check=False)
-        if ran.returncode != 0:
-            raise RuntimeError(f"InfluxDB for the tests is missing; run: {FETCH}\n{ran.stderr}")
+    with alone(CACHE):
+        if not found.exists():
+            ran = subprocess.run(["sh", "-c", FETCH], capture_output=True, text=True, check=False)
+            if ran.returncode != 0:
+                raise RuntimeError(f"InfluxDB for the tests is missing; run: {FETCH}\n{ran.stderr}")
     return found
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Influxd:

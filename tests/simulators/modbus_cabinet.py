@@ -12,7 +12,7 @@ from pymodbus.framer import FramerType
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from tests.simulators.gps_units import free_port
+from tests.simulators.ports import free_port
 
 TENTHS, FLOAT, HUMIDITY, DOOR, LIGHT = 0, 10, 20, 5, 6
 

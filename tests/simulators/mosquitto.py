@@ -3,13 +3,14 @@
 import asyncio
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.simulators.ports import free_port
 
 BINARY = shutil.which("mosquitto", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin:{os.environ.get('PATH', '')}")
 INSTALL = "mosquitto is missing: apt-get install mosquitto"
@@ -54,9 +55,7 @@ class Mosquitto:
 async def mosquitto(folder: Path, more: str = "") -> AsyncIterator[Mosquitto]:
     if BINARY is None:
         pytest.fail(INSTALL)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\nuser root\n"
     broker = Mosquitto(folder, port)
     broker.configure(settings + more)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from tests.simulators.nats_server import free_port
+from tests.simulators.ports import free_port
 
 
 class RtspServer:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulators.fetching import alone
+
 SOURCE = Path(__file__).parent / "tus_node"
 INSTALLED = Path(__file__).parents[2] / ".cache" / "tus_node"
 
@@ -17,18 +19,21 @@ def install() -> None:
     """Install what the committed lock says, unless that was done; fail the test run when it cannot be."""
     lock = (SOURCE / "package-lock.json").read_bytes()
     done = INSTALLED / "installed.json"
-    if not done.exists() or done.read_bytes() != lock:
-        INSTALLED.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(SOURCE / name, INSTALLED)
-        command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        try:
-            subprocess.run(command, cwd=INSTALLED, check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            reason = getattr(error, "stderr", "") or error
-            pytest.fail(f"{' '.join(command)} in {INSTALLED} (Node.js 20 and a registry are needed): {reason}")
-        done.write_bytes(lock)
-    shutil.copy(SOURCE / "server.mjs", INSTALLED)
+    with alone(INSTALLED):
+        if not done.exists() or done.read_bytes() != lock:
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(SOURCE / name, INSTALLED)
+            _run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"])
+            done.write_bytes(lock)
+        shutil.copy(SOURCE / "server.mjs", INSTALLED)
+
+
+def _run(command: list[str]) -> None:
+    try:
+        subprocess.run(command, cwd=INSTALLED, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = getattr(error, "stderr", "") or error
+        pytest.fail(f"{' '.join(command)} in {INSTALLED} (Node.js 20 and a registry are needed): {reason}")
 
 
 @asynccontextmanager
