@@ -9,7 +9,6 @@ back). The alarm counts; a picture that did arrive is not taken away by the repe
 messages of one id.
 """
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import msgspec
 
 from protocol import logs
 from protocol.clock import Clock
+from protocol.lasting import replace_file
 from protocol.messages import Event, EventState, Severity
 
 log = logs.get(__name__)
@@ -105,13 +105,8 @@ class Episodes:
         self._save()
 
     def _save(self) -> None:
-        fresh = self._path.with_suffix(".new")
         try:
-            with fresh.open("wb") as file:
-                file.write(msgspec.json.encode(tuple(self._episodes.values())))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
+            replace_file(self._path, msgspec.json.encode(tuple(self._episodes.values())))
         except OSError as error:  # a full disk must not keep an alarm from being told
             log.warning("episodes_not_saved", device=self._device, reason=str(error))
 

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Meta
 
 from protocol import logs
+from protocol.lasting import replace_file, sync_folder
 from protocol.messages import Device, Sha256, Timestamp
 
 FOLDER: Final = "footage"
@@ -113,7 +114,7 @@ class Footage:
         # The note first: whoever finds it without the clip looks for the part.
         _write(self.folder / (clip.sha256 + _NOTE), clip)
         self.part(clip.event).replace(self.path(clip.sha256))
-        _sync(self.folder)
+        sync_folder(self.folder)
         self._know(clip)
 
     def drop(self, event: UUID) -> None:
@@ -195,18 +196,4 @@ def _read(file: Path, kind: type[NoteT]) -> NoteT | None:
 
 
 def _write(file: Path, note: Clip | Carriage) -> None:
-    fresh = file.with_name(file.name + ".new")
-    with fresh.open("wb") as open_file:
-        open_file.write(msgspec.json.encode(note))
-        open_file.flush()
-        os.fsync(open_file.fileno())
-    fresh.replace(file)
-    _sync(file.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    replace_file(file, msgspec.json.encode(note))

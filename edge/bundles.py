@@ -24,10 +24,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge.config_file import BUNDLE_FILE, PROFILES
-from edge.lasting import replace_file, sync_folder
 from firmware_configs.schema import VARIABLE
 from protocol import logs
 from protocol.errors import ConfigurationError
+from protocol.lasting import replace_file, sync_folder
 
 FOLDER: Final = "configuration"
 TRUST: Final = "trust"

@@ -22,8 +22,8 @@ from edge.bundles import BundleId, Bundles
 from edge.config import Config
 from edge.config_file import BUNDLE_FILE
 from edge.fetcher import Door
-from edge.lasting import replace_file, sync_folder
 from protocol.errors import ConfigurationError, PermanentError, UplinkUnavailableError
+from protocol.lasting import replace_file, sync_folder
 
 PROFILE_PATTERN: Final = r"^firmware_configs/[a-z]{1,20}/[a-z0-9][a-z0-9.-]{0,63}\.toml$"
 RELEASE_PATTERN: Final = r"^([0-9A-Za-z][0-9A-Za-z.+!-]{0,63})?$"

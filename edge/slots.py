@@ -14,9 +14,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from edge.lasting import replace_file, sync_folder
 from protocol import logs
 from protocol.errors import ConfigurationError
+from protocol.lasting import replace_file, sync_folder
 
 LAUNCHER: Final = "launch.py"
 TRIAL_VARIABLE: Final = "DIWANG_TRIAL_FD"

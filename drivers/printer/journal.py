@@ -4,7 +4,6 @@ A job is written down before it is queued, and again before its first byte is se
 afterwards: it is ended as interrupted, or as not begun, and never begun again.
 """
 
-import os
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 from drivers.printer import words
 from protocol import logs
 from protocol.clock import Clock
+from protocol.lasting import replace_file
 from protocol.messages import Receipt
 
 _BROKEN_OFF: Final = "broken-off"
@@ -86,7 +86,7 @@ class Journal:
     def begin(self, job: UUID, recovery: bytes) -> None:
         """Write down that its ticket is about to be sent, and what frees the printer should it break off."""
         if self.broken_off != recovery:
-            self._replace(self._folder / _BROKEN_OFF, recovery)
+            replace_file(self._folder / _BROKEN_OFF, recovery)
             self.broken_off = recovery
         self._write(_Entry(job=job, at=self._clock.now(), begun=True))
 
@@ -119,20 +119,7 @@ class Journal:
         return Receipt(device=self._device, at=entry.at, job=str(entry.job), result=ending.result, detail=ending.detail)
 
     def _write(self, entry: _Entry) -> None:
-        self._replace(self._file(entry.job), msgspec.json.encode(entry))
-
-    def _replace(self, path: Path, content: bytes) -> None:
-        fresh = path.with_suffix(".new")
-        with fresh.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_file(self._file(entry.job), msgspec.json.encode(entry))
 
     def _file(self, job: UUID) -> Path:
         return self._folder / f"{job}.json"

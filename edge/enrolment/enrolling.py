@@ -24,13 +24,13 @@ from edge.enrolment import identity, keys
 from edge.enrolment.identity import Validity
 from edge.enrolment.site_file import SiteFile
 from edge.enrolment.words import IdentityError
-from edge.lasting import replace_file
 from edge.outbox import store_file
 from edge.ownership import like
 from edge.store import Store
 from protocol.clock import SystemClock
 from protocol.enrolment import GATEWAY_API, Ticket, check_digits, read_ticket
 from protocol.errors import StoreUnavailableError, UndecodableMessageError
+from protocol.lasting import replace_file
 from protocol.messages import Level
 
 _ASKED_AGAIN_S: Final = 2.0

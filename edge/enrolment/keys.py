@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from edge.lasting import replace_file
+from protocol.lasting import replace_file
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:

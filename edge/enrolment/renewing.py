@@ -22,10 +22,10 @@ from edge.enrolment import identity, keys
 from edge.enrolment.identity import Validity
 from edge.enrolment.renewal import Outcome, Renewed
 from edge.hub_http import hub_client
-from edge.lasting import replace_file, sync_folder
 from protocol import logs
 from protocol.enrolment import GATEWAY_API
 from protocol.errors import DiwangError
+from protocol.lasting import replace_file, sync_folder
 from protocol.messages import Level
 
 log = logs.get(__name__)

@@ -19,12 +19,12 @@ from edge.config import Config
 from edge.enrolment import identity
 from edge.enrolment.words import IdentityError
 from edge.hub_http import hub_client
-from edge.lasting import sync_folder
 from edge.outbox import store_file
 from edge.store import Store
 from protocol.clock import SystemClock
 from protocol.enrolment import GATEWAY_API
 from protocol.errors import ConfigurationError, StoreUnavailableError
+from protocol.lasting import sync_folder
 
 _OUT_OF_USE = httpx.codes.NO_CONTENT
 

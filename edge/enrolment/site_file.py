@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.config_file import table
-from edge.lasting import replace_file
 from edge.ownership import like
 from protocol.errors import ConfigurationError
+from protocol.lasting import replace_file
 
 _DATA: Final = "data"
 _ANY_HEADER: Final = re.compile(r"^\s*\[")

@@ -15,9 +15,9 @@ from edge import config as configuration
 from edge.bundles import Bundles
 from edge.config import GATEWAY_DEVICE, Config
 from edge.config_file import table
-from edge.lasting import replace_file
 from edge.ownership import like
 from protocol.errors import ConfigurationError
+from protocol.lasting import replace_file
 from protocol.topics import LEVEL_PATTERN, is_level
 
 SECRETS: Final = "secrets"

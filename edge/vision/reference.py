@@ -1,7 +1,6 @@
 """How a camera's view looks when nobody has touched it: learned slowly, kept per look, and kept on disk."""
 
 import hashlib
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -11,6 +10,7 @@ import numpy as np
 
 from edge.vision.measures import COLUMNS, FINE, ROWS, Grid, Image, Mask, Measures, likeness, measure
 from protocol import logs
+from protocol.lasting import replace_file
 
 log = logs.get(__name__)
 
@@ -125,12 +125,7 @@ class Shelf:
 
     def save(self) -> None:
         """Write all of it; on return it survives a power cut."""
-        fresh = self._path.with_suffix(".new")
-        with fresh.open("wb") as file:
-            file.write(_encode(self._references))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
+        replace_file(self._path, _encode(self._references))
 
 
 class _Stored(msgspec.Struct, frozen=True):

@@ -6,6 +6,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from protocol.lasting import sync_folder
+
 
 def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     """Return a private key as PEM (PKCS 8). The file's mode protects it; a pass phrase would lie beside it."""
@@ -18,7 +20,7 @@ def write(file: Path, content: bytes) -> None:
     """Put the content in the file's place at once, readable by this user alone. Raises OSError."""
     written = _beside(file, content)
     written.replace(file)
-    _sync(file.parent)
+    sync_folder(file.parent)
 
 
 def write_once(file: Path, content: bytes) -> None:
@@ -30,7 +32,7 @@ def write_once(file: Path, content: bytes) -> None:
         return
     finally:
         written.unlink()
-    _sync(file.parent)
+    sync_folder(file.parent)
 
 
 def _beside(file: Path, content: bytes) -> Path:
@@ -42,11 +44,3 @@ def _beside(file: Path, content: bytes) -> Path:
         out.flush()
         os.fsync(out.fileno())
     return written
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from hub.uploads.folder import sync_folder
 from protocol.errors import StoreUnavailableError
+from protocol.lasting import sync_folder
 
 OCTETS: Final = "application/octet-stream"
 

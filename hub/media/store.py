@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from protocol.errors import StoreUnavailableError
+from protocol.lasting import sync_folder
 
 
 class MediaStore(Protocol):
@@ -59,8 +60,8 @@ def _write(path: Path, payload: bytes) -> None:
     if not path.exists():
         _write_new(path, payload)
     # Also when it was there: a crash may have come between its name and this.
-    _sync_folder(path.parent)
-    _sync_folder(path.parent.parent)
+    sync_folder(path.parent)
+    sync_folder(path.parent.parent)
 
 
 def _write_new(path: Path, payload: bytes) -> None:
@@ -75,13 +76,3 @@ def _write_new(path: Path, payload: bytes) -> None:
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut, where the system can."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

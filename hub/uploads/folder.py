@@ -11,6 +11,7 @@ from uuid import UUID
 
 from hub.uploads.digests import Digests
 from protocol.errors import RefusedRequestError, StoreUnavailableError
+from protocol.lasting import sync_folder
 
 if sys.platform != "win32":
     import fcntl
@@ -116,16 +117,6 @@ class UploadFolder:
         """Return the uploads that have a file; other files are passed over."""
         names = [path.name for path in self._root.iterdir()] if self._root.is_dir() else []
         return [UUID(name) for name in names if len(name) == len(UUID(int=0).hex) and _is_hex(name)]
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut, where the system can."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _full() -> RefusedRequestError:

@@ -1,7 +1,6 @@
 """Who a terminal is: the code that the box gave it, and which unit it gave it to, in the device's folder."""
 
 import hmac
-import os
 import secrets
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import msgspec
 from drivers.terminal.jt808.messages import Registration
 from protocol import logs
 from protocol.errors import ConfigurationError
+from protocol.lasting import replace_file
 
 log = logs.get(__name__)
 
@@ -55,12 +55,7 @@ class Credentials:
             raise ConfigurationError(f"{self._file.name} of the terminal cannot be read: {error}") from error
 
     def _write(self, pinned: _Pinned) -> None:
-        fresh = self._file.with_suffix(".new")
         try:
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(msgspec.json.encode(pinned))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._file)
+            replace_file(self._file, msgspec.json.encode(pinned))
         except OSError as error:  # on a full disk it works on until the next start, and must then register again
             log.warning("terminal_not_saved", reason=str(error))

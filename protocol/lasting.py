@@ -16,8 +16,10 @@ def replace_file(file: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder written to the disk. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Make the names in a folder survive a power cut, where the system can. Raises OSError."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:
