@@ -54,12 +54,7 @@ class FolderMedium:
     def entries(self, profile: Recorder) -> Iterator[Entry]:
         """Yield the footage; see `Medium`."""
         with self._stepping(()) as root:
-            left = MOST_FILES
-            for entry in self._walk(root, (), profile):
-                if not left:
-                    return
-                left -= 1
-                yield entry
+            yield from islice(self._walk(root, (), profile), MOST_FILES)
 
     @contextmanager
     def open(self, entry: Entry) -> Iterator[Source]:

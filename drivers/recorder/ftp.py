@@ -51,12 +51,7 @@ class FtpMedium:
     def entries(self, profile: Recorder) -> Iterator[Entry]:
         """Yield the footage; see `Medium`."""
         with self._connected() as ftp:
-            left = MOST_FILES
-            for entry in self._walk(ftp, (), profile):
-                if not left:
-                    return
-                left -= 1
-                yield entry
+            yield from islice(self._walk(ftp, (), profile), MOST_FILES)
 
     @contextmanager
     def open(self, entry: Entry) -> Iterator[Source]:
