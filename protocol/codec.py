@@ -6,7 +6,6 @@ reason, while its neighbours live.
 """
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from protocol.messages import (
     State,
 )
 from protocol.topics import LEVEL_PATTERN, is_level
+from protocol.values import unfit
 
 Message = TypeVar("Message", bound=msgspec.Struct)
 
@@ -44,8 +44,6 @@ _KINDS: Final[dict[str, type[Record]]] = {
     str(kind.__struct_config__.tag): kind for kind in (Reading, Position, Event, Receipt)
 }
 _ENVELOPE: Final = frozenset(Batch.__struct_fields__)
-MAX_DEPTH: Final = 64
-"""How deep values of any shape may nest: whoever writes or reads them later has limits of their own."""
 _SPAN: Final = ("from", "to")
 _json: Final = json.JSONDecoder()
 _is_device: Final = lru_cache(maxsize=20_000)(is_level)
@@ -96,7 +94,7 @@ def decode_batch(payload: bytes) -> DecodedBatch:
         return _decode_record_by_record(payload)
     # Only events hold values of any shape, and most batches hold no event.
     if Event in map(type, batch.records) and any(
-        _unfit(each.data, "$.data", 1) for each in batch.records if type(each) is Event
+        unfit(each.data, "$.data", 1) for each in batch.records if type(each) is Event
     ):
         return _decode_record_by_record(payload)
     return DecodedBatch(batch, {}, {}, ())
@@ -110,7 +108,7 @@ def decode_state(payload: bytes) -> State:
 def decode_reply(payload: bytes) -> Reply:
     """Read a reply to a command; unknown fields are ignored."""
     reply = _decode(_replies, payload)
-    if flaw := _unfit(reply.data, "$.data", 1):
+    if flaw := unfit(reply.data, "$.data", 1):
         raise UndecodableMessageError(flaw, payload)
     return reply
 
@@ -202,7 +200,7 @@ def _convert_record(value: Any) -> tuple[Record, dict[str, Any]]:  # noqa: ANN40
     kind = _KINDS.get(str(value.get("kind"))) if isinstance(value, dict) else None
     if kind is None:
         raise UndecodableMessageError(f"a record needs a `kind` of {', '.join(_KINDS)}", b"")
-    if flaw := _unfit(value):
+    if flaw := unfit(value):
         raise UndecodableMessageError(flaw, b"")
     fields = {"kind", *kind.__struct_encode_fields__}
     known = {key: part for key, part in value.items() if key in fields}
@@ -218,37 +216,6 @@ def _convert_record(value: Any) -> tuple[Record, dict[str, Any]]:  # noqa: ANN40
     if not is_level(record.device):
         raise UndecodableMessageError(f"Expected `str` matching regex {LEVEL_PATTERN!r} - at `$.device`", b"")
     return record, extra
-
-
-def _unfit(value: Any, path: str = "$", depth: int = 0) -> str | None:  # noqa: ANN401 - any JSON value
-    """Return why a value cannot be handed on, None when it can.
-
-    A NaN or an infinity hides in it (Python's and C's printers write them, JSON has none), or half of a character (an
-    escaped surrogate), or it nests deeper than MAX_DEPTH.
-    """
-    if isinstance(value, float):
-        return None if math.isfinite(value) else f"not a finite number at {path}"
-    if isinstance(value, str):
-        return None if _is_text(value) else f"half of a character at {path}"
-    if isinstance(value, dict):
-        if not all(map(_is_text, value)):
-            return f"half of a character in a name at {path}"
-        members: Iterator[tuple[str, Any]] = ((f"{path}.{key}", part) for key, part in value.items())
-    elif isinstance(value, list):
-        members = ((f"{path}[{index}]", part) for index, part in enumerate(value))
-    else:
-        return None
-    if depth == MAX_DEPTH:
-        return f"nested deeper than {MAX_DEPTH} levels"
-    return next((flaw for place, part in members if (flaw := _unfit(part, place, depth + 1))), None)
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _after_blanks(text: str, start: int) -> int:

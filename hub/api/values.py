@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field, StringConstraints
 
 from protocol.topics import LEVEL_PATTERN
+from protocol.values import is_text
 
 _DEEPEST: Final = 32
 _INTEGERS: Final = 2**63
@@ -23,21 +24,13 @@ def _plain(value: Any, depth: int = 1) -> Any:  # noqa: ANN401 - any JSON value
         case list():
             for part in value:
                 _plain(part, depth + 1)
-        case str() if "\0" in value or not _is_unicode(value):
+        case str() if "\0" in value or not is_text(value):
             raise ValueError("text holds a NUL or half of a character")
         case float() if not math.isfinite(value):
             raise ValueError("not a finite number")
         case int() if not -_INTEGERS <= value < _INTEGERS:
             raise ValueError("an integer beyond 64 bits")
     return value
-
-
-def _is_unicode(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 RowNumber = Annotated[int, Field(ge=1, le=2**63 - 1)]
