@@ -1,15 +1,12 @@
 """What a site says about a camera."""
 
-import os
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from drivers.contract import Options
-from protocol.errors import ConfigurationError
+from drivers.passwords import PasswordOptions
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Place = Annotated[str, Meta(min_length=1, max_length=2048)]
@@ -20,7 +17,7 @@ Mask = tuple[Share, Share, Share, Share]
 SCHEMES = ("rtsp", "rtsps", "http", "https", "usb", "file")
 
 
-class CameraOptions(Options, frozen=True, kw_only=True):
+class CameraOptions(PasswordOptions, frozen=True, kw_only=True):
     """Options of the driver `camera`.
 
     `url` is `rtsp://…` (taken over TCP), `http://…` (MJPEG), `usb:/dev/video0` or `file:recording.mp4`, the latter
@@ -42,8 +39,6 @@ class CameraOptions(Options, frozen=True, kw_only=True):
     url: Place
     sub_stream: Place | None = None
     username: Annotated[str, Meta(max_length=256)] | None = None
-    password_file: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
-    password_env: Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]{0,127}$")] | None = None
     loop: bool = False
     masks: Annotated[tuple[Mask, ...], Meta(max_length=32)] = ()
     analyses: Annotated[tuple[str, ...], Meta(max_length=16)] = ("health",)
@@ -56,26 +51,12 @@ class CameraOptions(Options, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse what no camera can mean; the messages never repeat an address, it might hold a secret."""
+        super().__post_init__()
         for name, place in (("url", self.url), ("sub_stream", self.sub_stream)):
             if place is not None:
                 _check_place(name, place)
-        if self.password_file and self.password_env:
-            raise ValueError("give `password_file` or `password_env`, not both")
         if (self.password_file or self.password_env) and not self.username:
             raise ValueError("a password needs a `username`")
-
-    def password(self) -> str | None:
-        """Fetch the password; raise ConfigurationError when the place named for it has none."""
-        if self.password_env:
-            if (secret := os.environ.get(self.password_env)) is None:
-                raise ConfigurationError(f"the environment has no {self.password_env}, which `password_env` names")
-            return secret
-        if self.password_file:
-            try:
-                return Path(self.password_file).read_text(encoding="utf-8").rstrip("\r\n")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigurationError(f"`password_file` {self.password_file} cannot be read") from error
-        return None
 
 
 def _check_place(name: str, place: str) -> None:

@@ -42,10 +42,10 @@ log = logs.get(__name__)
 class FtpMedium:
     """A folder of an FTP server. Each act has a connection of its own: stations drop those that rest."""
 
-    def __init__(self, server: tuple[str, int], path: str, username: str, password: str) -> None:
+    def __init__(self, server: tuple[str, int], path: str, username: str, password: str | None) -> None:
         self.label = "station"
         self._server, self._path = server, path.rstrip("/").encode()
-        self._username, self._password = username, password
+        self._username, self._password = username, password or ""
         self._knows_mlsd = True
 
     def entries(self, profile: Recorder) -> Iterator[Entry]:

@@ -1,14 +1,11 @@
 """What a site says about the place where its recorders dock."""
 
-import os
-from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Meta
 
-from drivers.contract import Options
-from protocol.errors import ConfigurationError
+from drivers.passwords import PasswordOptions
 
 SCHEMES: Final = ("mount", "folder", "ftp")
 _FTP_PORT: Final = 21
@@ -16,7 +13,7 @@ Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Bytes = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
 
-class RecorderOptions(Options, frozen=True, kw_only=True):
+class RecorderOptions(PasswordOptions, frozen=True, kw_only=True):
     """Options of the driver `recorder`.
 
     `url` is where footage comes from. `mount:/media/docks`: recorders appear as folders below this one, each a medium
@@ -35,8 +32,6 @@ class RecorderOptions(Options, frozen=True, kw_only=True):
     url: Annotated[str, Meta(min_length=1, max_length=2048)]
     profile: Annotated[str, Meta(min_length=1, max_length=64)] = "zfy"
     username: Annotated[str, Meta(max_length=256)] = "anonymous"
-    password_file: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
-    password_env: Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]{0,127}$")] | None = None
     mounted: bool = True
     look_every_s: Seconds = 5.0
     reserve_bytes: Bytes = 2 << 30
@@ -46,6 +41,7 @@ class RecorderOptions(Options, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse what no dock can mean; the messages never repeat an address, it might hold a secret."""
+        super().__post_init__()
         try:
             parts = urlsplit(self.url)
             host, _ = parts.hostname, parts.port
@@ -59,8 +55,6 @@ class RecorderOptions(Options, frozen=True, kw_only=True):
             raise ValueError("`url` names no host")
         if parts.scheme != "ftp" and not parts.path.startswith("/"):
             raise ValueError("`url` names no absolute folder, for example mount:/media/docks")
-        if self.password_file and self.password_env:
-            raise ValueError("give `password_file` or `password_env`, not both")
 
     @property
     def scheme(self) -> str:
@@ -77,16 +71,3 @@ class RecorderOptions(Options, frozen=True, kw_only=True):
         """Host and port of the FTP server."""
         parts = urlsplit(self.url)
         return parts.hostname or "", parts.port or _FTP_PORT
-
-    def password(self) -> str:
-        """Fetch the password; raise ConfigurationError when the place named for it has none."""
-        if self.password_env:
-            if (secret := os.environ.get(self.password_env)) is None:
-                raise ConfigurationError(f"the environment has no {self.password_env}, which `password_env` names")
-            return secret
-        if self.password_file:
-            try:
-                return Path(self.password_file).read_text(encoding="utf-8").rstrip("\r\n")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigurationError(f"`password_file` {self.password_file} cannot be read") from error
-        return ""
