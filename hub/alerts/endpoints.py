@@ -1,10 +1,10 @@
 """Alerts over HTTP: list, look at one, and act upon it."""
 
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Path, Query, Response
-from sqlalchemy.ext.asyncio import AsyncSession
+from fastapi import APIRouter, Body, Depends, Path, Query, Response
 
 from hub.accounts.keyring import Caller
 from hub.accounts.scopes import Scope
@@ -19,7 +19,7 @@ from hub.api.preconditions import IfMatchIfAny, tag
 from hub.api.problems import problems
 from hub.api.values import Line
 from hub.grids.schemas import GridId
-from hub.parts import Parts, PartsHere
+from hub.parts import PartsHere
 from protocol.messages import Severity
 
 router = APIRouter(tags=["alerts"])
@@ -28,6 +28,7 @@ Reader = Annotated[Caller, caller_with(Scope.ALERTS_READ)]
 Actor = Annotated[Caller, caller_with(Scope.ALERTS_ACT)]
 AlertId = Annotated[UUID, Path()]
 
+_ALERT = "/alerts/{alert_id}"
 _ACT = problems(404, 409, 412)
 _NOTHING_SAID = ActIn()
 _NOBODY_NAMED = DispatchIn()
@@ -61,7 +62,7 @@ async def list_alerts(
         return page
 
 
-@router.get("/alerts/{alert_id}", responses=problems(404))
+@router.get(_ALERT, responses=problems(404))
 async def get_alert(alert_id: AlertId, parts: PartsHere, _: Reader, response: Response) -> AlertWhole:
     """One alert with what was done about it, the anomalies that it counted and their images; with an ETag."""
     async with parts.database.read() as session:
@@ -73,101 +74,62 @@ async def get_alert(alert_id: AlertId, parts: PartsHere, _: Reader, response: Re
     return AlertWhole.whole(row, tasks.get(row.id, []), acts, anomalies)
 
 
-@router.post("/alerts/{alert_id}/acknowledge", responses=_ACT)
-async def acknowledge_alert(
-    *,
-    alert_id: AlertId,
-    parts: PartsHere,
-    caller: Actor,
-    if_match: IfMatchIfAny,
-    response: Response,
-    body: Annotated[ActIn, Body()] = _NOTHING_SAID,
-) -> AlertOut:
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """What every act upon an alert begins with: which one it is, who acts, and what they have seen of it."""
+
+    alert_id: AlertId
+    parts: PartsHere
+    caller: Actor
+    if_match: IfMatchIfAny
+    response: Response
+
+    async def done(self, act: Act, body: ActIn, *, work: WorkOrder | None = None) -> AlertOut:
+        """Act in one write transaction; return what the alert is now, and tag the response with its version.
+
+        Raises RefusedRequestError: 404, 412, and what `act_on` raises.
+        """
+        parts = self.parts
+        ordered = Ordered(act=act, key=f"key:{self.caller.key_id}", actor=body.actor, reason=body.reason)
+        async with parts.database.write() as session:
+            row = await repository.find(session, self.alert_id, held=True)
+            self.if_match.require(row.version)
+            await act_on(session, parts.clock, parts.stream, row, ordered, work=work)
+            tasks = await repository.tasks(session, [row.id])
+            shape = AlertOut.of(row, tasks.get(row.id, []))
+        tag(self.response, shape.version)
+        return shape
+
+
+ActingHere = Annotated[Acting, Depends()]
+
+
+@router.post(_ALERT + "/acknowledge", responses=_ACT)
+async def acknowledge_alert(acting: ActingHere, body: Annotated[ActIn, Body()] = _NOTHING_SAID) -> AlertOut:
     """Say that somebody looks after it."""
-    return await _acted(parts, alert_id, _ordered(Act.ACKNOWLEDGE, caller, body), if_match=if_match, response=response)
+    return await acting.done(Act.ACKNOWLEDGE, body)
 
 
-@router.post("/alerts/{alert_id}/verify", responses=_ACT)
-async def verify_alert(
-    *,
-    alert_id: AlertId,
-    parts: PartsHere,
-    caller: Actor,
-    if_match: IfMatchIfAny,
-    response: Response,
-    body: Annotated[ActIn, Body()] = _NOTHING_SAID,
-) -> AlertOut:
+@router.post(_ALERT + "/verify", responses=_ACT)
+async def verify_alert(acting: ActingHere, body: Annotated[ActIn, Body()] = _NOTHING_SAID) -> AlertOut:
     """Say that a person looked, and that it is true."""
-    return await _acted(parts, alert_id, _ordered(Act.VERIFY, caller, body), if_match=if_match, response=response)
+    return await acting.done(Act.VERIFY, body)
 
 
-@router.post("/alerts/{alert_id}/reject", responses=_ACT)
-async def reject_alert(
-    *,
-    alert_id: AlertId,
-    parts: PartsHere,
-    caller: Actor,
-    if_match: IfMatchIfAny,
-    response: Response,
-    body: RejectIn,
-) -> AlertOut:
+@router.post(_ALERT + "/reject", responses=_ACT)
+async def reject_alert(acting: ActingHere, body: RejectIn) -> AlertOut:
     """Say that a person looked, and that it is no true alarm, with the reason. That ends it."""
-    return await _acted(parts, alert_id, _ordered(Act.REJECT, caller, body), if_match=if_match, response=response)
+    return await acting.done(Act.REJECT, body)
 
 
-@router.post("/alerts/{alert_id}/dispatch", responses=_ACT)
-async def dispatch_alert(
-    *,
-    alert_id: AlertId,
-    parts: PartsHere,
-    caller: Actor,
-    if_match: IfMatchIfAny,
-    response: Response,
-    body: Annotated[DispatchIn, Body()] = _NOBODY_NAMED,
-) -> AlertOut:
+@router.post(_ALERT + "/dispatch", responses=_ACT)
+async def dispatch_alert(acting: ActingHere, body: Annotated[DispatchIn, Body()] = _NOBODY_NAMED) -> AlertOut:
     """Send somebody: opens the alert's one task. What a camera saw must be verified first (APL Art. 41)."""
     work = WorkOrder(officer_id=body.officer, kind=body.kind, due=body.due_at)
-    return await _acted(
-        parts, alert_id, _ordered(Act.DISPATCH, caller, body), if_match=if_match, response=response, work=work
-    )
+    return await acting.done(Act.DISPATCH, body, work=work)
 
 
-@router.post("/alerts/{alert_id}/close", responses=_ACT)
-async def close_alert(
-    *,
-    alert_id: AlertId,
-    parts: PartsHere,
-    caller: Actor,
-    if_match: IfMatchIfAny,
-    response: Response,
-    body: Annotated[ActIn, Body()] = _NOTHING_SAID,
-) -> AlertOut:
+@router.post(_ALERT + "/close", responses=_ACT)
+async def close_alert(acting: ActingHere, body: Annotated[ActIn, Body()] = _NOTHING_SAID) -> AlertOut:
     """End it. Not by the person who dispatched it; what a camera saw must be verified first, or rejected."""
-    return await _acted(parts, alert_id, _ordered(Act.CLOSE, caller, body), if_match=if_match, response=response)
-
-
-async def _acted(
-    parts: Parts,
-    alert_id: UUID,
-    ordered: Ordered,
-    *,
-    if_match: IfMatchIfAny,
-    response: Response,
-    work: WorkOrder | None = None,
-) -> AlertOut:
-    async with parts.database.write() as session:
-        row = await repository.find(session, alert_id, held=True)
-        if_match.require(row.version)
-        await act_on(session, parts.clock, parts.stream, row, ordered, work=work)
-        shape = await _shape(session, row)
-    tag(response, shape.version)
-    return shape
-
-
-async def _shape(session: AsyncSession, row: AlertRow) -> AlertOut:
-    tasks = await repository.tasks(session, [row.id])
-    return AlertOut.of(row, tasks.get(row.id, []))
-
-
-def _ordered(act: Act, caller: Caller, body: ActIn) -> Ordered:
-    return Ordered(act=act, key=f"key:{caller.key_id}", actor=body.actor, reason=body.reason)
+    return await acting.done(Act.CLOSE, body)

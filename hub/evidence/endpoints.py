@@ -1,17 +1,18 @@
 """Recordings as evidence, over HTTP."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.accounts.keyring import Caller
 from hub.accounts.scopes import Scope
 from hub.api.access import caller_with
 from hub.api.paging import Page, PagingHere
-from hub.api.preconditions import Expectation, IfMatch, tag
+from hub.api.preconditions import IfMatch, tag
 from hub.api.problems import problems
 from hub.api.values import Level, Line
 from hub.evidence import repository
@@ -67,89 +68,52 @@ async def get_evidence(
     return shown
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What every act upon a recording begins with: which one it is, who acts, and what they have seen of it."""
+
+    gateway: GatewayName
+    event: EventId
+    parts: PartsHere
+    caller: Actor
+    if_match: IfMatch
+    response: Response
+
+    async def made(self, act: Callable[[Deciding, Evidence], Awaitable[None]]) -> EvidenceOut:
+        """Act in one write transaction; return what the recording is now, and tag the response with its version.
+
+        Raises RefusedRequestError: 404 when there is no such happening, 412, and what `act` raises.
+        """
+        parts, key = self.parts, (self.gateway, self.event)
+        async with parts.database.write() as session:
+            row = await repository.find(session, *key) or await _new(session, parts, key)
+            self.if_match.require(row.version)
+            await act(Deciding(session, parts.clock, self.caller.name), row)
+            await session.flush()
+            files = (await repository.files(session, [key]))[key]
+        tag(self.response, row.version)
+        return EvidenceOut.of(row, files)
+
+
+DecisionHere = Annotated[Decision, Depends()]
+
+
 @router.post(_EVENT + "/review", responses=_ACT)
-async def review_evidence(
-    *,
-    gateway: GatewayName,
-    event: EventId,
-    body: ReviewIn,
-    parts: PartsHere,
-    caller: Actor,
-    if_match: IfMatch,
-    response: Response,
-) -> EvidenceOut:
+async def review_evidence(decision: DecisionHere, body: ReviewIn) -> EvidenceOut:
     """Note the legal and technical review of a recording; what does not pass both is rejected for good."""
-    return await _decide(
-        parts=parts,
-        key=(gateway, event),
-        caller=caller,
-        if_match=if_match,
-        response=response,
-        act=lambda deciding, row: deciding.review(row, body),
-    )
+    return await decision.made(lambda deciding, row: deciding.review(row, body))
 
 
 @router.post(_EVENT + "/admit", responses=_ACT)
-async def admit_evidence(
-    *,
-    gateway: GatewayName,
-    event: EventId,
-    body: ActIn,
-    parts: PartsHere,
-    caller: Actor,
-    if_match: IfMatch,
-    response: Response,
-) -> EvidenceOut:
+async def admit_evidence(decision: DecisionHere, body: ActIn) -> EvidenceOut:
     """Admit a reviewed recording as evidence: another officer than the reviewer, of a device that is registered."""
-    return await _decide(
-        parts=parts,
-        key=(gateway, event),
-        caller=caller,
-        if_match=if_match,
-        response=response,
-        act=lambda deciding, row: deciding.admit(row, body),
-    )
+    return await decision.made(lambda deciding, row: deciding.admit(row, body))
 
 
 @router.post(_EVENT + "/use", responses=_ACT)
-async def use_evidence(
-    *,
-    gateway: GatewayName,
-    event: EventId,
-    body: UseIn,
-    parts: PartsHere,
-    caller: Actor,
-    if_match: IfMatch,
-    response: Response,
-) -> EvidenceOut:
+async def use_evidence(decision: DecisionHere, body: UseIn) -> EvidenceOut:
     """Attach a recording to a penalty file. What is not admitted is refused with the article."""
-    return await _decide(
-        parts=parts,
-        key=(gateway, event),
-        caller=caller,
-        if_match=if_match,
-        response=response,
-        act=lambda deciding, row: deciding.use(row, body),
-    )
-
-
-async def _decide(
-    *,
-    parts: Parts,
-    key: repository.Key,
-    caller: Caller,
-    if_match: Expectation,
-    response: Response,
-    act: Callable[[Deciding, Evidence], Awaitable[None]],
-) -> EvidenceOut:
-    async with parts.database.write() as session:
-        row = await repository.find(session, *key) or await _new(session, parts, key)
-        if_match.require(row.version)
-        await act(Deciding(session, parts.clock, caller.name), row)
-        await session.flush()
-        files = (await repository.files(session, [key]))[key]
-    tag(response, row.version)
-    return EvidenceOut.of(row, files)
+    return await decision.made(lambda deciding, row: deciding.use(row, body))
 
 
 async def _new(session: AsyncSession, parts: Parts, key: repository.Key) -> Evidence:
