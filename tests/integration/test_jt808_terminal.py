@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from drivers.terminal.jt808 import session, terminal
+from protocol.datums import Datum, Place
 from protocol.errors import ConfigurationError, DeviceRefusedError, DeviceUnreachableError
 from protocol.messages import DeviceState, Event, EventState, Position, Reading
 from tests.simulators import jt808_terminal as unit
@@ -93,6 +94,27 @@ async def test_what_comes_twice_is_told_once_and_answered_twice(tmp_path: Path, 
             serial = await caller.say(0x0200, unit.location(at + timedelta(seconds=seconds)))
             assert await caller.answered() == (serial, 0x0200, DONE)
         assert [(await van.record(Position)).at - at for _ in range(2)] == [timedelta(0), timedelta(seconds=5)]
+
+
+async def test_a_terminal_that_reports_in_gcj02_is_told_in_wgs84_also_when_it_is_asked(
+    tmp_path: Path, port: int
+) -> None:
+    true = Place(31.30, 120.60)
+    shifted = true.to(Datum.GCJ02)
+    async with box(tmp_path, port, datum="gcj02") as van, unit.calling(port) as caller:
+        await caller.sign_on()
+        for second, status in enumerate((0b11, 0b100011)):  # marked by the terminal as shifted or not
+            await caller.say(0x0200, unit.location(now(second), shifted.latitude, shifted.longitude, status=status))
+            await caller.answered()
+            position = await van.record(Position)
+            assert (position.latitude, position.longitude) == pytest.approx((31.30, 120.60), abs=1.1e-6)
+            assert position.flags == ("from_gcj02",)
+        asking = asyncio.create_task(van.driver.obey("locate", {}))
+        number, serial, _ = await caller.hear()
+        assert number == 0x8201
+        await caller.say(0x0201, unit.word(serial) + unit.location(now(3), shifted.latitude, shifted.longitude))
+        told = (await asking).data["position"]
+        assert (told["latitude"], told["longitude"]) == pytest.approx((31.30, 120.60), abs=1.1e-6)
 
 
 async def test_a_blind_area_is_told_in_full_also_in_parts(tmp_path: Path, port: int) -> None:

@@ -23,6 +23,7 @@ from drivers.terminal.jt808.messages import (
     read_authentication,
     read_registration,
 )
+from protocol.datums import Datum, Place
 from protocol.errors import UndecodableMessageError
 from tests.simulators import jt808_terminal as terminal
 
@@ -267,3 +268,14 @@ def test_a_repeated_part_changes_nothing() -> None:
     whole = assembly.add(pieces[1], 2.0)
     assert whole is not None
     assert whole.body == b"0123456789"
+
+
+def test_a_gcj02_place_becomes_wgs84_once_and_says_so() -> None:
+    true = Place(31.30, 120.60)
+    shifted = true.to(Datum.GCJ02)
+    found = read_location(terminal.location(AT, shifted.latitude, shifted.longitude, status=0b100011))
+    position = found.position("van-7", ("clock_off",), Datum.GCJ02)
+    assert (position.latitude, position.longitude) == pytest.approx((31.30, 120.60), abs=1.1e-6)
+    assert position.flags == ("clock_off", "from_gcj02")
+    assert found.position("van-7", ("clock_off",), Datum.GCJ02) == position
+    assert abs(found.longitude - shifted.longitude) < 1e-6

@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from drivers.terminal.jt808.messages import Message
+from protocol.datums import Datum, Place
 from protocol.errors import UndecodableMessageError
 from protocol.messages import Position, Severity, Value
 
@@ -20,6 +21,8 @@ BEIJING: Final = timezone(timedelta(hours=8))
 _BASIC: Final = struct.Struct(">IIIIhHH")
 _BASIC_BYTES: Final = _BASIC.size + 6
 
+_DECIMALS: Final = 7
+"""Of a degree: a centimetre, where the terminal says ten."""
 _FASTEST: Final = 36_000
 """In 0.1 km/h. More is how some units say that they do not know."""
 
@@ -56,7 +59,10 @@ _NUMBERS: Final[Mapping[int, tuple[str, str, float]]] = {
 
 
 class Location(Struct, frozen=True):
-    """One location report. `latitude` and `longitude` are signed degrees, whether it `is_located` or not."""
+    """One location report as it came.
+
+    `latitude` and `longitude` are signed degrees of the terminal's own datum, whether it `is_located` or not.
+    """
 
     alarms: int
     status: int
@@ -75,22 +81,23 @@ class Location(Struct, frozen=True):
 
     @property
     def is_scrambled(self) -> bool:
-        """Whether a coordinate security plug-in has shifted the place (status bit 5): then it is not WGS-84."""
+        """Whether a coordinate security plug-in has shifted the place (status bit 5): then it is GCJ-02."""
         return bool(self.status & _SCRAMBLED)
 
-    def position(self, device: str, flags: tuple[str, ...]) -> Position:
-        """Return the place as a record."""
+    def position(self, device: str, flags: tuple[str, ...], datum: Datum = Datum.WGS84) -> Position:
+        """Return the place as a record: the one border at which the terminal's datum becomes WGS-84."""
         satellites = next((item[0] for number, item in self.items if number == _SATELLITES and len(item) == 1), None)
+        place = Place(self.latitude, self.longitude, datum).to(Datum.WGS84)
         return Position(
             device=device,
             at=self.at,
-            latitude=self.latitude,
-            longitude=self.longitude,
+            latitude=round(place.latitude, _DECIMALS),
+            longitude=round(place.longitude, _DECIMALS),
             altitude_m=float(self.altitude_m),
             speed_mps=self.speed_mps,
             course_deg=float(self.course_deg),
             satellites=satellites,
-            flags=flags,
+            flags=flags if datum == Datum.WGS84 else (*flags, f"from_{datum}"),
         )
 
     def values(self) -> dict[str, Value]:

@@ -19,6 +19,7 @@ from drivers.terminal.jt808.location import ALARMS, Location
 from drivers.terminal.jt808.options import Jt808Options
 from drivers.terminal.jt808.session import Heard, Member
 from protocol.clock import Clock
+from protocol.datums import Datum
 from protocol.errors import DeviceRefusedError, DeviceUnreachableError
 from protocol.messages import DeviceState, Event, EventState, Position, Reading, Value
 
@@ -42,6 +43,7 @@ class Terminal:
     def __init__(self, device: str, member: Member, options: Jt808Options, clock: Clock, folder: Path) -> None:
         self.device = device
         self._member, self._options, self._clock = member, options, clock
+        self._datum = Datum(options.datum)
         self._episodes = Episodes(folder / "episodes.json", device, clock)
         self._told = self._safe = 0
         self._when_safe: deque[tuple[int, Callable[[], None]]] = deque()
@@ -79,7 +81,7 @@ class Terminal:
         location = await self._member.session.ask_location()
         if (reason := self._no_fix(location)) is not None:
             raise DeviceRefusedError(reason)
-        position = location.position(self.device, self._flags(location, live=True))
+        position = location.position(self.device, self._flags(location, live=True), self._datum)
         return Answer({"position": msgspec.to_builtins(position)}, (Report(position),))
 
     def release(self, count: int) -> None:
@@ -141,7 +143,7 @@ class Terminal:
             if self._is_degraded:
                 self._is_degraded = False
                 yield Health(DeviceState.OK)
-        yield self._report(location.position(self.device, self._flags(location, live=live)))
+        yield self._report(location.position(self.device, self._flags(location, live=live), self._datum))
 
     def _alarms(self, location: Location) -> Iterator[Report]:
         for bit, (kind, severity) in ALARMS.items():
@@ -169,8 +171,8 @@ class Terminal:
 
     def _no_fix(self, location: Location) -> str | None:
         """Return why this is no place on earth, None if it is one."""
-        if location.is_scrambled:
-            return "its coordinates are scrambled by a security plug-in, not WGS-84"
+        if location.is_scrambled and self._datum == Datum.WGS84:
+            return "its coordinates are scrambled by a security plug-in, not WGS-84: set `datum`"
         if not location.is_located or location.latitude == location.longitude == 0:
             return "the terminal has no fix"
         return None
