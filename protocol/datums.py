@@ -1,6 +1,6 @@
 """WGS-84, GCJ-02 and BD-09: the datum that satellites speak, the one that Chinese maps must use, and Baidu's.
 
-GCJ-02 ("地形图非线性保密处理") is what published maps must be drawn in (Surveying and Mapping Law of 2017, GB 20263). It
+GCJ-02 ("地形图非线性保密处理") is what published maps must be drawn in (Surveying and Mapping Law, 2017; GB 20263). It
 moves a place by up to 700 m, in most cities by 300 to 600 m. Its formula was never published; the one here is the
 reconstruction that everybody uses, on the ellipsoid of Krasovsky 1940. BD-09 turns and moves GCJ-02 once more, by about
 900 m.
