@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from bumble.att import ATT_Error
 from bumble.controller import Controller
-from bumble.core import UUID, AdvertisingData, InvalidStateError
+from bumble.core import UUID, AdvertisingData, BaseBumbleError
 from bumble.device import Advertisement, Device, DeviceConfiguration, Peer
 from bumble.gatt_client import CharacteristicProxy
 from bumble.hci import Address
@@ -98,6 +98,8 @@ class Daemon:
         self._writes: dict[str, asyncio.Queue[tuple[CharacteristicProxy[bytes], bytes]]] = {}
         self._over: dict[str, asyncio.Event] = {}
         self._discovering: set[str] = set()
+        # A controller refuses to connect while it is connecting (Core 5.4, 4.E.7.8.12); BlueZ has the second one wait.
+        self._connecting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -155,10 +157,11 @@ class Daemon:
         )
 
     async def _connect(self, path: str) -> None:
-        if path in self._peers:
-            return
-        connection = await self._radio.connect(self._addresses[path], timeout=_QUEUE_S)
-        peer = self._peers[path] = Peer(connection)
+        async with self._connecting:
+            if path in self._peers:
+                return
+            connection = await self._radio.connect(self._addresses[path], timeout=_QUEUE_S)
+            peer = self._peers[path] = Peer(connection)
         connection.on("disconnection", lambda *_: self._lost(path))
         self._set(path, _DEVICE1, Connected=Variant("b", value=True))
         await peer.request_mtu(517)
@@ -206,7 +209,7 @@ class Daemon:
             characteristic, value = await queue.get()
             try:
                 await characteristic.write_value(value)
-            except (ATT_Error, InvalidStateError, TimeoutError):
+            except (BaseBumbleError, TimeoutError):
                 pass  # nobody is told: it was queued, and that was all that was promised
             finally:
                 queue.task_done()
@@ -244,7 +247,7 @@ class Daemon:
         except ATT_Error as error:
             text = f"Operation failed with ATT error: {error.error_code:#04x}"
             reply = Message.new_error(message, "org.bluez.Error.Failed", text)
-        except (InvalidStateError, TimeoutError, ConnectionError) as error:
+        except (BaseBumbleError, TimeoutError, ConnectionError) as error:
             reply = Message.new_error(message, "org.bluez.Error.Failed", f"Not connected ({error})")
         except KeyError as error:
             reply = Message.new_error(message, "org.freedesktop.DBus.Error.UnknownObject", f"no {error}")
