@@ -1,18 +1,13 @@
 """API keys made on the spot: for the operator of the machine, whether the hub runs or not."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from hub import data_folder
 from hub.accounts import repository
 from hub.accounts.issuing import issue_key
 from hub.accounts.scopes import Scope
-from hub.config import HubConfig, read_secrets
-from hub.storage import migrating
-from hub.storage.database import open_database
+from hub.config import HubConfig
+from hub.offline import writing
 from protocol.clock import Clock
 from protocol.errors import ConfigurationError
 
@@ -23,14 +18,14 @@ async def create(config: HubConfig, clock: Clock, name: str, scopes: Sequence[st
     if unknown:
         raise ConfigurationError(f"there is no scope {', '.join(unknown)}; there are {', '.join(Scope)}")
     expires_at = clock.now() + life if life is not None else None
-    async with _writing(config) as session:
+    async with writing(config) as session:
         return issue_key(session, clock, name, [Scope(scope) for scope in scopes], expires_at).secret
 
 
 async def describe(config: HubConfig, clock: Clock) -> list[str]:
     """Return one line per key, newest first: id, state, last use, scopes, name."""
     lines = []
-    async with _writing(config) as session:
+    async with writing(config) as session:
         for row in await repository.every(session):
             over = row.expires_at is not None and row.expires_at <= clock.now()
             state = "revoked" if row.revoked_at else "expired" if over else "valid"
@@ -41,17 +36,5 @@ async def describe(config: HubConfig, clock: Clock) -> list[str]:
 
 async def revoke(config: HubConfig, clock: Clock, key_id: str) -> bool:
     """End a key, which a running hub refuses within five seconds; tell whether it was alive."""
-    async with _writing(config) as session:
+    async with writing(config) as session:
         return await repository.revoke(session, key_id, clock.now())
-
-
-@asynccontextmanager
-async def _writing(config: HubConfig) -> AsyncIterator[AsyncSession]:
-    data_folder.make(config.data)
-    database = open_database(config.database_url, read_secrets().database_password.get_secret_value())
-    try:
-        await migrating.upgrade(database)
-        async with database.write() as session:
-            yield session
-    finally:
-        await database.close()

@@ -1,19 +1,14 @@
 """Signing on the spot, for the operator of the machine, whether the hub runs or not: releases, and new keys."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from hub import data_folder
-from hub.config import HubConfig, read_secrets
+from hub.config import HubConfig
 from hub.configs.keys import FOLDER, SigningKeys
 from hub.configs.releases import taken_in
 from hub.configs.signing import LIFE, Signing
-from hub.storage import migrating
-from hub.storage.database import open_database
+from hub.offline import writing
 from protocol.clock import Clock
 from protocol.errors import ConfigurationError
 
@@ -27,7 +22,7 @@ async def add_release(config: HubConfig, clock: Clock, version: str, wheelhouse:
     """
     data_folder.make(config.data)
     signed = taken_in(config.data, version, wheelhouse)
-    async with _writing(config) as session:
+    async with writing(config) as session:
         signing = await Signing.begun(session, _keys(config), clock)
         await signing.release(signed)
     return len(signed)
@@ -35,7 +30,7 @@ async def add_release(config: HubConfig, clock: Clock, version: str, wheelhouse:
 
 async def releases(config: HubConfig, clock: Clock) -> list[str]:
     """Return the versions of the agent that are signed."""
-    async with _writing(config) as session:
+    async with writing(config) as session:
         return (await Signing.begun(session, _keys(config), clock)).releases()
 
 
@@ -47,22 +42,10 @@ async def exchange(config: HubConfig, clock: Clock, role: str) -> None:
     """
     if role not in ROLES:
         raise ConfigurationError(f"there is no role {role!r}; there are {', '.join(ROLES)}")
-    async with _writing(config) as session:
+    async with writing(config) as session:
         over = await (await Signing.begun(session, _keys(config), clock)).exchange(role)
     _keys(config).forget(role, over)
 
 
 def _keys(config: HubConfig) -> SigningKeys:
     return SigningKeys(config.data / FOLDER)
-
-
-@asynccontextmanager
-async def _writing(config: HubConfig) -> AsyncIterator[AsyncSession]:
-    data_folder.make(config.data)
-    database = open_database(config.database_url, read_secrets().database_password.get_secret_value())
-    try:
-        await migrating.upgrade(database)
-        async with database.write() as session:
-            yield session
-    finally:
-        await database.close()
