@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hub.api.places import Latitude, Longitude, placed
 from hub.api.values import Level
 from hub.devices.gb28181 import Gb28181Id
 from hub.devices.model import Device
@@ -59,18 +60,12 @@ class DeviceChange(BaseModel):
 
     subject: UUID | None = Field(default=None, description="The business where it is installed")
     officer: UUID | None = Field(default=None, description="The officer who carries it")
-    latitude: Annotated[float, Field(ge=-90, le=90)] | None = Field(default=None, description="WGS-84, of its site")
-    longitude: Annotated[float, Field(ge=-180, le=180)] | None = Field(default=None, description="WGS-84, of its site")
+    latitude: Latitude | None = Field(default=None, description="Of its site")
+    longitude: Longitude | None = Field(default=None, description="Of its site")
     expected_interval_s: Annotated[float, Field(gt=0, le=31_536_000)] | None = Field(
         default=None, description="How often it should speak"
     )
     model: Level | None = Field(default=None, description="Its type; null leaves it to its name and driver")
     gb28181_id: Gb28181Id | None = Field(default=None, description="Its number on video platforms, of one device only")
 
-    @model_validator(mode="after")
-    def _a_site_has_both(self) -> Self:
-        if ("latitude" in self.model_fields_set) != ("longitude" in self.model_fields_set):
-            raise ValueError("send latitude and longitude together")
-        if (self.latitude is None) != (self.longitude is None):
-            raise ValueError("latitude and longitude are both numbers or both null")
-        return self
+    _placed = model_validator(mode="after")(placed)

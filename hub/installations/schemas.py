@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from hub.api.places import Latitude, Longitude
 from hub.api.values import Level
 from hub.installations.certifying import in_words
 from hub.installations.judging import Item, Verdict, ready
@@ -14,7 +15,6 @@ from hub.installations.model import Installation, InstallationState
 from hub.registers.duties import View
 from hub.registers.schemas import ZoneId
 from hub.subjects.model import Subject
-from hub.subjects.schemas import Latitude, Longitude
 from hub.words.catalogue import Language, words
 
 Person = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]

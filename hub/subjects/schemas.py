@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from hub.api.places import Latitude, Longitude, placed
 from hub.api.values import Line
 from hub.subjects import identifiers
 from hub.subjects.model import ArchiveEntry, Subject
@@ -31,8 +32,6 @@ Licence = Annotated[
 ]
 Category = Annotated[str, StringConstraints(max_length=32, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Address = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False, description="WGS-84 degrees")]
-Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False, description="WGS-84 degrees")]
 
 
 class SubjectIn(BaseModel):
@@ -49,11 +48,7 @@ class SubjectIn(BaseModel):
     latitude: Latitude | None = None
     longitude: Longitude | None = None
 
-    @model_validator(mode="after")
-    def _placed(self) -> Self:
-        if (self.latitude is None) != (self.longitude is None):
-            raise ValueError("latitude and longitude come together")
-        return self
+    _placed = model_validator(mode="after")(placed)
 
 
 class SubjectEdit(BaseModel):
@@ -70,12 +65,7 @@ class SubjectEdit(BaseModel):
     latitude: Latitude | None = None
     longitude: Longitude | None = None
 
-    @model_validator(mode="after")
-    def _placed(self) -> Self:
-        both = len(self.model_fields_set & {"latitude", "longitude"})
-        if both == 1 or (self.latitude is None) != (self.longitude is None):
-            raise ValueError("latitude and longitude come together")
-        return self
+    _placed = model_validator(mode="after")(placed)
 
 
 class SubjectOut(BaseModel):
