@@ -63,6 +63,7 @@ async def revoke_certificate(
         row = await _found(session, serial)
         if row.ended_at is None:
             row.ended_at, row.ended_why = parts.clock.now(), Ended.REVOKED
+            await parts.stream.append(session, "certificate", {"serial": serial, "gateway": row.gateway})
 
 
 async def _found(session: AsyncSession, serial: str) -> GatewayCertificate:

@@ -1,6 +1,6 @@
 """Configurations over HTTP: what each gateway is to run, what it says it runs, and in what these differ."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Response
 from sqlalchemy import select
@@ -26,6 +26,9 @@ Reader = Annotated[Caller, caller_with(Scope.DEVICES_READ)]
 Writer = Annotated[Caller, caller_with(Scope.DEVICES_WRITE)]
 GatewayName = Annotated[Level, Path()]
 
+LOOKED_BACK: Final = 10
+"""How many versions are searched for when a difference was asked for first."""
+
 
 @router.get("/configs")
 async def list_configs(parts: PartsHere, _: Reader, paging: PagingHere) -> Page[ConfigStanding]:
@@ -44,10 +47,10 @@ async def get_config(gateway: GatewayName, parts: PartsHere, _: Reader, response
     """What a gateway is to run and what it says it runs, with an ETag to change it by."""
     async with parts.database.read() as session:
         await require_gateway(session, gateway)
-        desired = await repository.newest(session, gateway)
+        history = await repository.recent(session, gateway, LOOKED_BACK)
         report = await repository.report(session, gateway)
-    tag(response, desired.version if desired else 0)
-    return ConfigOut.of(gateway, desired, report)
+    tag(response, history[0].version if history else 0)
+    return ConfigOut.of(gateway, history, report)
 
 
 @router.put("/configs/{gateway}", responses=problems(404, 409, 412, 428))
@@ -60,8 +63,8 @@ async def set_config(
     """
     async with parts.database.write() as session:
         await require_gateway(session, gateway)
-        before = await repository.newest(session, gateway)
-        number = before.version if before else 0
+        history = await repository.recent(session, gateway, LOOKED_BACK)
+        number = history[0].version if history else 0
         if_match.require(number)
         desired = await publish(
             session, parts, gateway, body, after=number, author=caller.name, issued_by=caller.key_id
@@ -69,7 +72,7 @@ async def set_config(
         report = await repository.report(session, gateway)
     parts.wake_commands()
     tag(response, desired.version)
-    return ConfigOut.of(gateway, desired, report)
+    return ConfigOut.of(gateway, [desired, *history], report)
 
 
 @router.get("/configs/{gateway}/versions", responses=problems(404))

@@ -67,6 +67,7 @@ async def publish(
         if await repository.target(session, path, digest) is None:
             session.add(SignedTarget(path=path, sha256=digest, content=target.content))
     _wake(session, parts, gateway, row.bundle, issued_by)
+    await parts.stream.append(session, "config", {"gateway": gateway, "desired": row.bundle})
     await session.flush()
     return row
 

@@ -8,15 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.configs.model import ConfigReport, ConfigVersion, SignedMetadata, SignedTarget
 
 
-async def newest(session: AsyncSession, gateway: str) -> ConfigVersion | None:
-    """Return what a gateway is to run, None when nobody has said so yet."""
-    wanted = select(ConfigVersion).where(ConfigVersion.gateway == gateway)
-    return await session.scalar(wanted.order_by(ConfigVersion.version.desc()).limit(1))
-
-
 async def version(session: AsyncSession, gateway: str, number: int) -> ConfigVersion | None:
     """Return one version of what a gateway was or is to run."""
     return await session.get(ConfigVersion, (gateway, number))
+
+
+async def recent(session: AsyncSession, gateway: str, limit: int) -> list[ConfigVersion]:
+    """Return the last `limit` versions of what a gateway is and was to run, newest first."""
+    wanted = versions(gateway).order_by(ConfigVersion.version.desc()).limit(limit)
+    return list(await session.scalars(wanted))
 
 
 def versions(gateway: str) -> Select[ConfigVersion]:

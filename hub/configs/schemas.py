@@ -1,6 +1,7 @@
 """Shapes of configurations at the HTTP border."""
 
 import tomllib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -8,14 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from hub.api.values import JsonObject, Line, Text
 from hub.configs.checking import LARGEST
-from hub.configs.differing import differences
+from hub.configs.differing import asked_since, differences
 from hub.configs.model import ConfigReport, ConfigVersion
 from hub.configs.standing import Standing, standing
 
 Content = Annotated[str, StringConstraints(max_length=LARGEST, pattern=r"^[^\x00]*$")]
 Bundle = Annotated[str, StringConstraints(max_length=64, pattern=r"^([0-9]{1,9}-[0-9a-f]{12})?$")]
 Release = Annotated[str, StringConstraints(max_length=64, pattern=r"^([0-9A-Za-z][0-9A-Za-z.+!-]*)?$")]
-Outcome = Literal["running", "trying", "refused", "returned"]
+Outcome = Literal["running", "waiting", "trying", "refused", "returned"]
 
 
 class ConfigIn(BaseModel):
@@ -54,7 +55,7 @@ class ReportIn(BaseModel):
     bundle: Bundle = Field(description="What it runs; empty for the file that it came with")
     outcome: Outcome
     about: Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00]*$")] = Field(
-        default="", description="The bundle or release that was tried, refused or returned from"
+        default="", description="The bundle or release that is waited with, tried, refused or returned from"
     )
     detail: Text = ""
     agent: Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00]*$")] = Field(
@@ -96,6 +97,7 @@ class DifferenceOut(BaseModel):
     path: str
     desired: Any
     reported: Any
+    since: datetime = Field(description="Since when the hub has asked for this, at least")
 
 
 class ConfigStanding(BaseModel):
@@ -105,6 +107,7 @@ class ConfigStanding(BaseModel):
     standing: Standing
     version: int = Field(description="Version that is desired, 0 when there is none")
     desired_bundle: str
+    desired_at: datetime | None
     reported_bundle: str | None
     detail: str
     reported_at: datetime | None
@@ -117,6 +120,7 @@ class ConfigStanding(BaseModel):
             standing=standing(desired, report),
             version=desired.version if desired else 0,
             desired_bundle=desired.bundle if desired else "",
+            desired_at=desired.created_at if desired else None,
             reported_bundle=report.bundle if report else None,
             detail=report.detail if report else "",
             reported_at=report.reported_at if report else None,
@@ -133,16 +137,22 @@ class ConfigOut(BaseModel):
     differences: list[DifferenceOut] | None = Field(description="Null while one side is not known")
 
     @classmethod
-    def of(cls, gateway: str, desired: ConfigVersion | None, report: ConfigReport | None) -> Self:
-        """Return both sides and their differences."""
-        found = None
-        if desired is not None and report is not None:
-            both = differences(tomllib.loads(desired.content), report.tree)
-            found = [DifferenceOut(path=each.path, desired=each.desired, reported=each.reported) for each in both]
+    def of(cls, gateway: str, history: Sequence[ConfigVersion], report: ConfigReport | None) -> Self:
+        """Return both sides and their differences; `history` is what was and is desired, newest first."""
+        desired = history[0] if history else None
         return cls(
             gateway=gateway,
             standing=standing(desired, report),
             desired=ConfigVersionOut.of(desired) if desired else None,
             reported=ReportOut.of(report) if report else None,
-            differences=found,
+            differences=_differences(history, report.tree) if history and report is not None else None,
         )
+
+
+def _differences(history: Sequence[ConfigVersion], reported: dict[str, Any]) -> list[DifferenceOut]:
+    found = list(differences(tomllib.loads(history[0].content), reported))
+    since = asked_since(found, reported, ((row.created_at, tomllib.loads(row.content)) for row in history))
+    return [
+        DifferenceOut(path=each.path, desired=each.desired, reported=each.reported, since=since[each.path])
+        for each in found
+    ]

@@ -93,9 +93,12 @@ async def confirm_certificate(parts: PartsHere, peer: CertifiedPeer) -> Certific
     """Say that the certificate that is shown works; what the gateway had before ends. Again changes nothing."""
     async with parts.database.write() as session:
         current = await _standing(session, peer)
-        if current.confirmed_at is None:
-            log.info("certificate_renewed", gateway=peer.gateway, serial=peer.serial)
+        is_first = current.confirmed_at is None
         await confirm(session, current, parts.clock.now())
+        if is_first:
+            log.info("certificate_renewed", gateway=peer.gateway, serial=peer.serial)
+            about = {"serial": peer.serial, "gateway": peer.gateway}
+            await parts.stream.append(session, "certificate", about)
         return _shape(parts, current)
 
 

@@ -11,7 +11,7 @@ from hub.certificates.issuing import SigningRequest, issue, read_request
 from hub.certificates.model import Ended, GatewayCertificate
 from hub.enrolment import repository
 from hub.enrolment.model import Enrolment, OrderState
-from hub.enrolment.ordering import digest_of, issuing_of, require_free
+from hub.enrolment.ordering import digest_of, issuing_of, require_free, tell
 from hub.enrolment.schemas import EnrolIn
 from hub.gateways import repository as gateways
 from hub.gateways.model import Gateway
@@ -75,7 +75,7 @@ async def decide(session: AsyncSession, parts: Parts, order: Enrolment, *, right
         await _grant(session, parts, order, read_request(order.request, order.gateway))
     else:
         order.state = OrderState.REFUSED
-    await _tell(session, parts, order)
+    await tell(session, parts, order)
 
 
 async def cancel(session: AsyncSession, parts: Parts, order: Enrolment, *, by: str) -> None:
@@ -85,7 +85,7 @@ async def cancel(session: AsyncSession, parts: Parts, order: Enrolment, *, by: s
         raise RefusedRequestError("enrolments.issued", "the box has its certificate; revoke that instead")
     if state in {OrderState.OPEN, OrderState.WAITING}:
         order.state, order.decided_by = OrderState.CANCELLED, by
-        await _tell(session, parts, order)
+        await tell(session, parts, order)
 
 
 async def _use(session: AsyncSession, parts: Parts, order: Enrolment, code: str, body: EnrolIn) -> Use:
@@ -124,7 +124,7 @@ async def _first_use(  # noqa: PLR0917 - a step of `_use`, with all that it know
         order.state = OrderState.WAITING
     else:
         certificate = await _grant(session, parts, order, request)
-    await _tell(session, parts, order)
+    await tell(session, parts, order)
     return Use(order, certificate)
 
 
@@ -142,11 +142,6 @@ async def _grant(session: AsyncSession, parts: Parts, order: Enrolment, request:
     order.state, order.serial = OrderState.ISSUED, certificate.serial
     log.info("gateway_enrolled", gateway=order.gateway, serial=certificate.serial)
     return certificate
-
-
-async def _tell(session: AsyncSession, parts: Parts, order: Enrolment) -> None:
-    about = {"id": str(order.id), "gateway": order.gateway, "state": order.state, "check": order.check_digits}
-    await parts.stream.append(session, "enrolment", about)
 
 
 def _unknown() -> RefusedRequestError:

@@ -64,6 +64,7 @@ async def order(session: AsyncSession, parts: Parts, caller: Caller, body: Enrol
         epoch=uuid4(),
     )
     session.add(row)
+    await tell(session, parts, row)
     ticket = str(Ticket(issuing.door, code, issuing.authority.fingerprint))
     picture = segno.make(ticket, error="m", micro=False)
     return EnrolmentCreated(
@@ -75,6 +76,12 @@ async def order(session: AsyncSession, parts: Parts, caller: Caller, body: Enrol
         qr_png=picture.png_data_uri(scale=6),
         expires_at=row.expires_at,
     )
+
+
+async def tell(session: AsyncSession, parts: Parts, row: Enrolment) -> None:
+    """Let who follows the live stream know how far a work order has come."""
+    about = {"id": str(row.id), "gateway": row.gateway, "state": row.state, "check": row.check_digits}
+    await parts.stream.append(session, "enrolment", about)
 
 
 async def require_free(session: AsyncSession, gateway: str) -> None:

@@ -3,7 +3,8 @@
     await stream.append(session, "alert", {"id": …, "state": …})    # in the transaction of the fact, as its last act
     stream.tell("position", "g1/van-7", {"device": …, "at": …})     # not stored: only the newest per key, once a second
 
-Kinds: `alert`, `anomaly`, `complaint`, `device`, `gateway`, `task` are appended; `position` is told.
+Kinds: `alert`, `anomaly`, `certificate`, `complaint`, `config`, `device`, `enrolment`, `gateway`, `task` are appended;
+`position` is told.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
-"""The pages: logging in, and the command centre. What they show comes from the API like everybody's."""
+"""The pages. What those within show comes from the API like everybody's."""
 
 import hmac
 from importlib.metadata import version
 from pathlib import Path as Folder
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import jinja2
 from fastapi import APIRouter, Path, Query, Request
@@ -12,13 +12,16 @@ from fastapi.staticfiles import StaticFiles
 
 from hub.api.access import cookie_name
 from hub.installations import repository as installations
-from hub.parts import PartsHere
+from hub.parts import Parts, PartsHere
 from hub.web.language import COOKIE, language_of
 from hub.words.catalogue import DEFAULT, LANGUAGES, Language, words
 
 HERE: Final = Folder(__file__).parent
 VERSION: Final = version("diwang")
 _YEAR_S: Final = 365 * 86_400
+
+Place = Literal["/", "/enrolments", "/configs"]
+"""The pages within."""
 
 CertificateNumber = Annotated[str, Path(pattern=r"^AZ-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}$")]
 CertificateDigits = Annotated[str, Query(pattern="^([0-9a-f]{16})?$")]
@@ -38,10 +41,19 @@ _pages: Final = jinja2.Environment(
 @router.get("/")
 async def command_centre(request: Request, parts: PartsHere) -> Response:
     """The command centre, for who has logged in."""
-    cookie = request.cookies.get(cookie_name(parts))
-    if cookie is None or await parts.keys.caller_with_session(cookie) is None:
-        return RedirectResponse("/login", status_code=303)
-    return _page(request, "command_centre.html")
+    return await _page_within(request, parts, "command_centre.html")
+
+
+@router.get("/enrolments")
+async def enrolments_page(request: Request, parts: PartsHere) -> Response:
+    """Work orders for boxes and what became of them, for who has logged in."""
+    return await _page_within(request, parts, "enrolments.html")
+
+
+@router.get("/configs")
+async def configs_page(request: Request, parts: PartsHere) -> Response:
+    """What each box is to run and what it says it runs, for who has logged in."""
+    return await _page_within(request, parts, "configs.html")
 
 
 @router.get("/login")
@@ -74,11 +86,18 @@ async def catalogue(language: Language) -> Response:
 
 
 @router.get("/language/{language}")
-async def choose_language(language: Language) -> Response:
-    """Remember the language and go back to the command centre."""
-    response = RedirectResponse("/", status_code=303)
+async def choose_language(language: Language, back: Annotated[Place, Query()] = "/") -> Response:
+    """Remember the language and go back."""
+    response = RedirectResponse(back, status_code=303)
     response.set_cookie(COOKIE, language, max_age=_YEAR_S, samesite="strict", httponly=True)
     return response
+
+
+async def _page_within(request: Request, parts: Parts, template: str) -> Response:
+    cookie = request.cookies.get(cookie_name(parts))
+    if cookie is None or await parts.keys.caller_with_session(cookie) is None:
+        return RedirectResponse("/login", status_code=303)
+    return _page(request, template, path=request.url.path)
 
 
 def _page(request: Request, template: str, language: Language | None = None, **shown: object) -> HTMLResponse:

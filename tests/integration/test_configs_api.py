@@ -10,6 +10,7 @@ import pytest
 from hub.accounts.scopes import Scope
 from hub.app import create_app
 from hub.parts import Parts
+from hub.stream import repository as stream
 from tests.serving import Api, new_key
 
 GPS = '[devices.gps-1]\ndriver = "gps.nmea"\noptions = { source = { kind = "serial", port = "/dev/diwang/gps" } }\n'
@@ -69,13 +70,14 @@ async def test_what_a_box_reports_is_compared_with_what_it_is_to_run(configs: Co
     assert (await configs.get())["standing"] == "unmanaged"
     config = {"devices": {"gps-1": {"driver": "gps.nmea", "options": {"source": {"kind": "tcp", "port": 1}}}}}
     assert (await configs.report(config=config)).status_code == 204
-    bundle = (await configs.put(GPS, 0)).json()["desired"]["bundle"]
+    desired = (await configs.put(GPS, 0)).json()["desired"]
+    bundle, asked_at = desired["bundle"], desired["created_at"]
     found = await configs.get()
     assert found["standing"] == "pending"
     source = "devices.gps-1.options.source"
     assert found["differences"] == [
-        {"path": f"{source}.kind", "desired": "serial", "reported": "tcp"},
-        {"path": f"{source}.port", "desired": "/dev/diwang/gps", "reported": 1},
+        {"path": f"{source}.kind", "desired": "serial", "reported": "tcp", "since": asked_at},
+        {"path": f"{source}.port", "desired": "/dev/diwang/gps", "reported": 1, "since": asked_at},
     ]
     for said, standing in (
         ({"outcome": "trying", "bundle": bundle}, "trying"),
@@ -88,6 +90,30 @@ async def test_what_a_box_reports_is_compared_with_what_it_is_to_run(configs: Co
         assert (await configs.get())["standing"] == standing
         (line,) = (await configs.api.get("/api/v1/configs")).json()["items"]
         assert (line["gateway"], line["standing"], line["version"]) == ("g1", standing, 1)
+
+
+async def test_a_difference_counts_from_when_it_was_asked_for_first(configs: Configs) -> None:
+    config = {"devices": {"gps-1": {"driver": "gps.nmea", "options": {"source": {"kind": "serial", "port": "COM1"}}}}}
+    await configs.report(config=config)
+    asked = [(await configs.put(text, number)).json() for number, text in enumerate((GPS, "", GPS, "# same\n" + GPS))]
+    assert [each["since"] for each in asked[-1]["differences"]] == [asked[2]["desired"]["created_at"]]
+    more = (await configs.put(GPS + "[health]\ninterval_s = 5\n", 4)).json()
+    assert {each["path"]: each["since"] for each in more["differences"]} == {
+        "devices.gps-1.options.source.port": asked[2]["desired"]["created_at"],
+        "health": more["desired"]["created_at"],
+    }
+    assert (await configs.get())["differences"] == more["differences"]
+
+
+async def test_who_watches_hears_of_what_is_asked_and_of_what_becomes_of_it(configs: Configs) -> None:
+    bundle = (await configs.put(GPS, 0)).json()["desired"]["bundle"]
+    await configs.report(outcome="refused", about=bundle, detail="no driver")
+    async with configs.api.parts.database.read() as session:
+        heard = [row.data for row in await stream.after(session, 0, 10) if row.kind == "config"]
+    assert heard == [
+        {"gateway": "g1", "desired": bundle},
+        {"gateway": "g1", "bundle": "", "outcome": "refused", "about": bundle},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from tests.serving import Api
 
 OPEN = {
     ("GET", "/"),
+    ("GET", "/enrolments"),
+    ("GET", "/configs"),
     ("GET", "/login"),
     ("GET", "/kiosk"),
     ("GET", "/verify/{number}"),

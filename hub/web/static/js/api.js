@@ -6,10 +6,21 @@ export class Refused extends Error {
   constructor(status, problem) {
     super(problem.detail || problem.title || String(status));
     this.status = status;
+    this.rule = problem.rule ?? "";
   }
 }
 
+let aheadMs = null;
+
+// The hub's time: what ends at a moment ends by its clock, not by that of this screen. An answer is somewhat older than
+// its arrival, so the one that puts the hub furthest ahead is nearest to the truth.
+export function hubNow() {
+  return Date.now() + (aheadMs ?? 0);
+}
+
 async function answer(response) {
+  const date = Date.parse(response.headers.get("date"));
+  if (!Number.isNaN(date)) aheadMs = Math.max(aheadMs ?? -Infinity, date - Date.now());
   if (response.status === 401) {
     location.assign("/login");
   }
@@ -23,6 +34,12 @@ async function answer(response) {
 export async function get(path, query = {}) {
   const parameters = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "" && value != null));
   return answer(await fetch(`${ROOT}${path}${parameters.size ? `?${parameters}` : ""}`));
+}
+
+// What people edit, with the tag to change it by.
+export async function getTagged(path) {
+  const response = await fetch(`${ROOT}${path}`);
+  return { found: await answer(response), tag: response.headers.get("etag") };
 }
 
 // Every page of a list, up to a bound that a screen can still show.
@@ -45,6 +62,20 @@ export async function post(path, body) {
       body: JSON.stringify(body),
     }),
   );
+}
+
+export async function put(path, body, tag) {
+  return answer(
+    await fetch(`${ROOT}${path}`, {
+      method: "PUT",
+      headers: { "Content-Type": "application/json", "If-Match": tag },
+      body: JSON.stringify(body),
+    }),
+  );
+}
+
+export async function remove(path) {
+  return answer(await fetch(`${ROOT}${path}`, { method: "DELETE" }));
 }
 
 export function picture(sha256) {

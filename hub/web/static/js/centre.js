@@ -5,26 +5,14 @@ import * as alerts from "./alerts.js";
 import * as detail from "./detail.js";
 import * as devices from "./devices.js";
 import { element } from "./element.js";
-import { follow } from "./live.js";
+import { gathered, live } from "./frame.js";
 import * as map from "./map.js";
-import { timeOfDay, words } from "./words.js";
+import { words } from "./words.js";
 
 const TRAIL_MS = 30 * 60 * 1000;
-const GATHER_MS = 400;
 const REDRAW_MS = 10_000;
 
 const state = { subjects: new Map(), grids: new Map(), officers: new Map(), devices: [], gateways: [], open: [] };
-
-// Many updates of one kind within a moment cost one reading.
-function gathered(act) {
-  let timer = null;
-  return () => {
-    timer ??= setTimeout(() => {
-      timer = null;
-      act();
-    }, GATHER_MS);
-  };
-}
 
 async function loadDistrict() {
   const [grids, subjects, officers] = await Promise.all([get("/grids"), all("/subjects", {}, 25_000), all("/officers")]);
@@ -142,17 +130,7 @@ function take({ kind, data }) {
     again.alert();
   } else if (kind === "device" || kind === "gateway") {
     again.device();
-  } else if (kind === "resync") {
-    again.everything();
   }
-}
-
-function showLive(now) {
-  const live = document.getElementById("live");
-  const was = live.dataset.state;
-  live.dataset.state = now;
-  live.textContent = words(`live.${now}`);
-  if (was === "lost" && now === "live") again.everything();
 }
 
 function tabs() {
@@ -185,17 +163,12 @@ detail.onChange(async (id) => {
   alerts.choose(null);
   map.mark(null);
 });
-document.getElementById("leave").addEventListener("click", async () => {
-  await fetch("/logout", { method: "POST" });
-  location.assign("/login");
-});
 tabs();
-setInterval(() => (document.getElementById("clock").textContent = timeOfDay(new Date())), 1000);
 setInterval(() => {
   alerts.draw();
   devices.draw(belongs);
 }, REDRAW_MS);
 await loadEverything();
-follow(take, showLive);
+live(take, again.everything);
 // Tests poll this: the page has read everything once, and how much is on the canvas.
 window.diwang = { ready: true, drawn: map.drawn };

@@ -59,7 +59,7 @@ function listen(onUpdate, onState) {
         onState("lost");
       }
     };
-    for (const kind of ["hello", "resync", "alert", "anomaly", "position", "device", "gateway", "task"]) {
+    for (const kind of ["hello", "resync", "alert", "anomaly", "position", "device", "gateway", "task", "enrolment", "certificate", "config"]) {
       source.addEventListener(kind, ({ data, lastEventId }) => {
         lastId = lastEventId || lastId;
         alive();

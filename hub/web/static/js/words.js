@@ -17,11 +17,22 @@ export function typeWords(type) {
   return catalogue.type[type] ?? type;
 }
 
+// What an error says to people: in words where there are some for its rule, else what the hub says.
+export function problemWords(error) {
+  if (!error.status) return words("login.away");
+  return catalogue.refused[error.rule]?.replace("{detail}", () => error.message) ?? error.message;
+}
+
 const moment = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium" });
+const date = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
 const time = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
 
 export function at(iso) {
   return moment.format(new Date(iso));
+}
+
+export function day(iso) {
+  return date.format(new Date(iso));
 }
 
 export function timeOfDay(date) {
