@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from drivers.contract import Answer, Driver, Health, Obeys, Raw, Report, Reports, Works
+from drivers.contract import LONGEST_PATIENCE_S, Answer, Driver, Health, Obeys, Raw, Report, Reports, Rests, Works
 from drivers.listening import listening
 from drivers.registry import open_driver, validate
 from protocol import codec
@@ -148,6 +148,21 @@ async def refuses_unknown_commands(candidate: Candidate, folder: Path) -> None:
                 await _is_refused(driver.work(candidate.clock.new_id(), name, args), f"{name} {args}", candidate)
 
 
+async def comes_to_rest(candidate: Candidate, folder: Path) -> None:
+    """A device that is given nothing to do comes to rest within its patience, and again after it went on."""
+    async with _opened(candidate, folder) as driver:
+        if not isinstance(driver, Rests):
+            return
+        if not 0 < driver.patience_s <= LONGEST_PATIENCE_S:
+            raise NonconformityError(f"its patience is {driver.patience_s} s; it may be {LONGEST_PATIENCE_S} at most")
+        for _ in range(2):
+            try:
+                async with asyncio.timeout(min(driver.patience_s, candidate.patience_s)), driver.at_rest():
+                    pass
+            except TimeoutError as error:
+                raise NonconformityError("with nothing to do it does not come to rest") from error
+
+
 CHECKS: Final[tuple[Check, ...]] = (
     refuses_unknown_options,
     leaves_nothing_when_closed,
@@ -156,6 +171,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     says_unreachable,
     reports_valid_records,
     refuses_unknown_commands,
+    comes_to_rest,
 )
 
 

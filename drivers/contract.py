@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 from uuid import UUID
 
 import msgspec
 
 from protocol.clock import Clock
 from protocol.messages import DeviceState, Record
+
+LONGEST_PATIENCE_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,26 @@ class Works(Driver, Protocol):
 
         Answers when the job has ended, or earlier that it goes on. Raises DeviceRefusedError for wrong arguments and
         for a job that cannot be taken; there is no receipt then.
+        """
+        ...
+
+
+@runtime_checkable
+class Rests(Driver, Protocol):
+    """The device does what is better finished than cut off: a ticket half printed, a clip half copied.
+
+    The agent asks it to come to rest before it begins anew of its own accord, to run another configuration or another
+    release. Whoever stops the box, or has it begin anew on the spot, does not wait.
+    """
+
+    patience_s: float
+    """Seconds that the device is waited for, at most LONGEST_PATIENCE_S; then it is closed all the same."""
+
+    def at_rest(self) -> AbstractAsyncContextManager[None]:
+        """Enter once nothing is under way that a cut would spoil; until it is left the device begins nothing itself.
+
+        Jobs are not given to a device meanwhile, the hub repeats them; other commands are. Cancelled, or left, the
+        device goes on as before. Closing the driver lets whoever waits here in.
         """
         ...
 

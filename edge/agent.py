@@ -25,6 +25,7 @@ from edge.outbox import Limits, Outbox, store_file
 from edge.recent import Recent
 from edge.recent_logs import RecentLogs
 from edge.remote_config import RemoteConfig
+from edge.resting import Resting
 from edge.standing import Line, Standing, keep_written
 from edge.store import Store
 from edge.supervisor import Supervisor
@@ -125,7 +126,16 @@ class Agent:
                 status: dict[str, Any] = msgspec.to_builtins(await state(online=True))
                 return status
 
-            remote = RemoteConfig(config, self._file, hub_clock, clock, keep=intake.keep, restart=self.begin_anew)
+            resting = Resting(lambda: supervisor.drivers)
+            remote = RemoteConfig(
+                config,
+                self._file,
+                hub_clock,
+                clock,
+                resting=resting,
+                keep=intake.keep,
+                restart=self.begin_anew,
+            )
 
             async def restart(args: Mapping[str, Any]) -> dict[str, Any]:
                 if args["device"] is None:
@@ -140,6 +150,7 @@ class Agent:
                 hub_clock,
                 obey=supervisor.obey,
                 queues=supervisor.queues,
+                holds=resting.holds,
                 orders={
                     "restart": restart,
                     "status": tell_status,

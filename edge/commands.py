@@ -32,6 +32,7 @@ _REMEMBERED: Final = 10_000  # by number, not by age: a clock that jumps must no
 GatewayOrder = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
 Obey = Callable[[str, str, dict[str, Any], UUID], Awaitable[Answer | None]]
 Queues = Callable[[str], bool]
+Holds = Callable[[str, str], bool]
 Keep = Callable[[Report], Awaitable[None]]
 
 log = logs.get(__name__)
@@ -42,8 +43,9 @@ class Commands:
 
     `obey` lets a device carry out a command: it returns None when there is no such device or it does not know the
     command, and raises DiwangError when it fails; `queues` tells whether a device takes commands while it is busy with
-    others. `orders` are those that the gateway carries out itself, for a device or the whole box; `keep` takes what a
-    command made a device say, and returns once that is on the disk.
+    others, and `holds` whether it must not begin a command now, which is left to the hub. `orders` are those that the
+    gateway carries out itself, for a device or the whole box; `keep` takes what a command made a device say, and
+    returns once that is on the disk.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Commands:
         *,
         obey: Obey,
         queues: Queues,
+        holds: Holds,
         orders: Mapping[str, GatewayOrder],
         keep: Keep,
     ) -> None:
@@ -62,6 +65,7 @@ class Commands:
         self._hub_clock = hub_clock
         self._obey = obey
         self._queues = queues
+        self._holds = holds
         self._orders = orders
         self._keep = keep
         self._waiting: asyncio.Queue[Command] = asyncio.Queue(_WAITING_AT_MOST)
@@ -101,6 +105,9 @@ class Commands:
     async def _answer(self, command: Command) -> None:
         try:
             async with self._turn(command):
+                if command.device is not None and self._holds(command.device, command.name):
+                    log.info("command_left_to_the_hub", command=str(command.id), name=command.name)
+                    return
                 reply = await self._begin(command) or await self._finish(await self._carry_out(command))
         except StoreUnavailableError as error:
             log.critical("command_not_written_down", command=str(command.id), reason=str(error))

@@ -19,7 +19,7 @@ import msgspec
 from edge import config as configuration
 from edge import config_file
 from edge.bundles import Bundles
-from edge.errands import Finding
+from edge.errands import Finding, Waiting
 from edge.fetcher import Door
 from edge.fetching import NotTrustedError, Source, Wanted
 from edge.hub_http import hub_client
@@ -41,10 +41,11 @@ def main() -> int:
     parser.add_argument("verb", choices=("fetch", "install", "report"))
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--at", type=datetime.fromisoformat, required=True)
+    parser.add_argument("--waiting", type=lambda text: msgspec.json.decode(text, type=Waiting))
     options = parser.parse_args()
     logs.configure(program="edge")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    found = asyncio.run(_run(options.verb, options.config, options.at.astimezone(UTC)))
+    found = asyncio.run(_run(options.verb, options.config, options.at.astimezone(UTC), options.waiting))
     try:
         sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
         sys.stdout.buffer.flush()
@@ -53,12 +54,12 @@ def main() -> int:
     return 0
 
 
-async def _run(verb: str, file: Path, at: datetime) -> Finding:
+async def _run(verb: str, file: Path, at: datetime, waiting: Waiting | None) -> Finding:
     try:
         config = configuration.load_identity(file)
         async with hub_client(config, configuration.password(config.hub)) as client:
             if verb == "report":
-                await _report(client, config, file)
+                await _report(client, config, file, waiting)
                 return Finding(outcome="nothing")
             source = Source(config, Door(client, asyncio.get_running_loop()), at)
             errand = _fetch if verb == "fetch" else _install
@@ -113,7 +114,7 @@ def _install(source: Source, config: configuration.Config, file: Path) -> Findin
     return Finding(outcome="ready", release=wanted.release, slot=slot)
 
 
-async def _report(client: httpx.AsyncClient, config: configuration.Config, file: Path) -> None:
+async def _report(client: httpx.AsyncClient, config: configuration.Config, file: Path, waiting: Waiting | None) -> None:
     bundles = Bundles(config.data)
     ledger = bundles.read()
     body = {
@@ -124,6 +125,9 @@ async def _report(client: httpx.AsyncClient, config: configuration.Config, file:
         "agent": _version(),
         "config": _masked(config_file.of_the_hub(file, bundles.place(ledger.running))),
     }
+    if waiting is not None:
+        names = ", ".join(waiting.devices)
+        body |= {"outcome": "waiting", "about": waiting.about, "detail": f"等待设备完成 waiting for: {names}"[:_DETAIL]}
     try:
         response = await client.put(
             "/gateway/v1/configs/reported",

@@ -1,6 +1,7 @@
 """Errands to the hub's door, run in a process of their own: what they need is large, and must not stay in the agent.
 
-`python -m edge.errand fetch|install|report --config site.toml --at <time>` prints its Finding as one line of JSON.
+`python -m edge.errand fetch|install|report --config site.toml --at <time>` prints its Finding as one line of JSON; with
+`--waiting` a report says what the box waits for.
 """
 
 import asyncio
@@ -39,12 +40,21 @@ class Finding(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-async def run(verb: Verb, file: Path, at: datetime) -> Finding:
+class Waiting(Struct, frozen=True, kw_only=True):
+    """What a report says in place of the ledger: the bundle or release `about` takes over once the devices rest."""
+
+    about: str
+    devices: tuple[str, ...]
+
+
+async def run(verb: Verb, file: Path, at: datetime, waiting: Waiting | None = None) -> Finding:
     """Run an errand and return what came of it; cancelled, it ends at once.
 
     Raises UplinkUnavailableError when it does not end in time, or ends without an answer.
     """
     arguments = ["-m", "edge.errand", verb, "--config", str(file), "--at", at.isoformat()]
+    if waiting is not None:
+        arguments += ["--waiting", msgspec.json.encode(waiting).decode()]
     process = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
     )

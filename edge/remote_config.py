@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +14,9 @@ from drivers.contract import Report
 from edge import errands
 from edge.bundles import Bundles, Ledger
 from edge.config import GATEWAY_DEVICE, Config
-from edge.errands import Finding
+from edge.errands import Finding, Waiting
 from edge.hub_clock import HubClock
+from edge.resting import Resting
 from edge.slots import Slots
 from protocol import logs
 from protocol.clock import Clock
@@ -31,7 +33,8 @@ class RemoteConfig:
     """The box's side of its configuration.
 
     `keep` takes an event and returns once it is on the disk; `restart` ends this agent so that it begins anew, with
-    what runs then. Nothing is fetched before the hub has been heard: only then is it known how late it is.
+    what runs then: once the devices are at rest, or at once when the hub was lost by what runs now. Nothing is fetched
+    before the hub has been heard: only then is it known how late it is.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class RemoteConfig:
         hub_clock: HubClock,
         clock: Clock,
         *,
+        resting: Resting,
         keep: Callable[[Report], Awaitable[None]],
         restart: Callable[[], None],
     ) -> None:
@@ -48,6 +52,7 @@ class RemoteConfig:
         self._file = file
         self._hub_clock = hub_clock
         self._clock = clock
+        self._resting = resting
         self._keep = keep
         self._restart = restart
         self._wake = asyncio.Event()
@@ -130,21 +135,38 @@ class RemoteConfig:
             await self._update(ledger, at)
         elif found.outcome == "wanted" and found.bundle != ledger.running and not ledger.rejects(found.bundle):
             log.info("configuration_takes_over", bundle=found.bundle, before=ledger.running)
-            if self._bundles.write(ledger.taken_over(found.bundle)):
-                self._restart()
+            await self._take_over(found.bundle, lambda: self._bundles.write(ledger.taken_over(found.bundle)))
 
     async def _update(self, ledger: Ledger, at: datetime) -> None:
         """Install the release that this box is to run, and let it take over."""
         found = await self._errand("install", at)
         try:
             if found.outcome == "ready":
-                self._slots.switch(found.slot, found.release, self._config.configuration.trial_s)
-                self._restart()
+                await self._take_over(found.release, lambda: self._switched(found))
             elif found.outcome == "refused":
                 self._slots.reject(found.about, "")
                 await self._refuse(ledger, found)
         except (OSError, ConfigurationError) as error:
             log.warning("release_cannot_take_over", release=found.release, reason=str(error))
+
+    def _switched(self, found: Finding) -> bool:
+        self._slots.switch(found.slot, found.release, self._config.configuration.trial_s)
+        return True
+
+    async def _take_over(self, name: str, switched: Callable[[], bool]) -> None:
+        """Begin anew with what `switched` puts in its place, once the devices are at rest.
+
+        When it cannot, the devices go on. Nothing is switched before: a box that dies while it waits has changed
+        nothing, and looks anew.
+        """
+        async with self._resting.reached(partial(self._tell_of_waiting, name)):
+            if switched():
+                self._restart()
+                await asyncio.Event().wait()  # for the end of this agent: no device begins anything before that
+
+    async def _tell_of_waiting(self, name: str, devices: tuple[str, ...]) -> None:
+        self._unreported = True  # that it waits no longer, should nothing come of it
+        await self._errand("report", self._hub_clock.now(), Waiting(about=name, devices=devices))
 
     async def _refuse(self, ledger: Ledger, found: Finding) -> None:
         log.error("configuration_refused", about=found.about, reason=found.reason)
@@ -167,10 +189,10 @@ class RemoteConfig:
         found = await self._errand("report", self._hub_clock.now())
         self._unreported = found.outcome != "nothing"
 
-    async def _errand(self, verb: errands.Verb, at: datetime) -> Finding:
+    async def _errand(self, verb: errands.Verb, at: datetime, waiting: Waiting | None = None) -> Finding:
         """Run an errand; what goes wrong is logged when it begins, and not again until something went well."""
         try:
-            found = await errands.run(verb, self._file, at)
+            found = await errands.run(verb, self._file, at, waiting)
         except UplinkUnavailableError as error:
             found = Finding(outcome="unavailable", reason=str(error))
         if found.outcome not in {"unavailable", "not_trusted"}:

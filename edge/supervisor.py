@@ -55,6 +55,11 @@ class Supervisor:
         """The devices that are open, are being opened, or do not close."""
         return [name for name, slot in self._slots.items() if slot.attempt is not None and not slot.attempt.done()]
 
+    @property
+    def drivers(self) -> dict[str, Driver]:
+        """The drivers that are open now, by their device's name."""
+        return {name: slot.driver for name, slot in self._slots.items() if slot.driver is not None}
+
     async def run(self) -> None:
         """Keep all devices running until cancelled."""
         async with asyncio.TaskGroup() as tasks:

@@ -24,6 +24,9 @@ from protocol.documents import Document, PrintOrder, decode_order
 from protocol.errors import DeviceRefusedError, DeviceUnreachableError, UndecodableMessageError
 from protocol.messages import Receipt
 
+PATIENCE_S: Final = 60.0
+"""Longer than a ticket takes. One that waits for paper or for a hand may take for ever."""
+
 MOST_JOBS: Final = 5
 """Jobs that are under way or wait. Whoever has more to print finds out soon that something is wrong."""
 ANSWER_WITHIN_S: Final = 240.0
@@ -33,7 +36,7 @@ _MISSED_S: Final = 5.0
 
 
 class PrinterDriver:
-    """A `Reports`, `Obeys`, `Works` and `Releases` driver.
+    """A `Reports`, `Obeys`, `Works`, `Rests` and `Releases` driver.
 
     Its job is `print` (arguments: `protocol.documents.PrintOrder`), its command `cancel` (argument: `job`, the id of a
     `print` command). Jobs are done one after the other while the reports are iterated.
@@ -41,6 +44,7 @@ class PrinterDriver:
 
     jobs = frozenset({"print"})
     commands = frozenset({"cancel"})
+    patience_s = PATIENCE_S
 
     def __init__(
         self,
@@ -74,6 +78,8 @@ class PrinterDriver:
         self._untold: dict[int, UUID] = {}
         self._told = 0
         self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def reports(self) -> AsyncIterator[Report | Health]:
         """Print, and yield receipts and how the printer is; raise DeviceUnreachableError when it is not there."""
@@ -97,11 +103,13 @@ class PrinterDriver:
         if len(self._places) >= MOST_JOBS:
             raise DeviceRefusedError(f"排队已满 {MOST_JOBS} tickets wait already")
         self._places.add(job)
+        self._idle.clear()
         try:
             sheet, taken = await self._taken(job, order)
             await asyncio.wait((taken.ended,), timeout=ANSWER_WITHIN_S)
         finally:
             self._places.discard(job)
+            self._note_idle()
         missing = {"without_glyph": "".join(sorted(sheet.boxed))} if sheet.boxed else {}
         return Answer(_told(taken) | missing)
 
@@ -119,9 +127,16 @@ class PrinterDriver:
         await asyncio.wait((job.ended,), timeout=ANSWER_WITHIN_S)
         return Answer(_told(job))
 
+    @asynccontextmanager
+    async def at_rest(self) -> AsyncIterator[None]:
+        """Enter once every job that was taken is over."""
+        await self._idle.wait()
+        yield
+
     def close(self) -> None:
         """Answer whoever waits. The journal has what was under way, and ends it when it is opened next."""
         self._closed = True
+        self._idle.set()
         for job in self._jobs.values():
             cut_off = Ending(Result.INTERRUPTED, words.INTERRUPTED)
             job.ended.set_result(cut_off if job is self._printing else Ending(Result.FAILED, words.NOT_BEGUN))
@@ -187,6 +202,11 @@ class PrinterDriver:
         receipt = await asyncio.to_thread(self._journal.end, job.id, ending)
         job.ended.set_result(ending)
         self._tell(receipt)
+        self._note_idle()
+
+    def _note_idle(self) -> None:
+        if not self._places and not self._jobs:
+            self._idle.set()
 
     def _tell(self, receipt: Receipt) -> None:
         self._told += 1

@@ -1,7 +1,7 @@
 """What every docking works with, and how far one has come."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.contract import Health, Report
@@ -9,6 +9,7 @@ from drivers.footage import Footage
 from drivers.recorder.copying import Room
 from drivers.recorder.hands import Hands
 from drivers.recorder.options import RecorderOptions
+from drivers.recorder.resting import Rest
 from firmware_configs.recorders import Recorder
 from protocol.clock import Clock
 
@@ -26,6 +27,7 @@ class Dock:
     footage: Footage
     hands: Hands
     clock: Clock
+    rest: Rest = field(default_factory=Rest)
 
     @property
     def room(self) -> Room:

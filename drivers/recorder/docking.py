@@ -60,15 +60,19 @@ class Docking:
             if not self.is_station:
                 await say(self._docked(self._unit_clock))
         self._jobs = deque(entry for entry in entries if entry not in self._settled)
-        try:
-            await self._bring_all(say, self._unit_clock)
-        finally:
-            await self._let_go()
+        with self.dock.rest.working():
+            try:
+                await self._bring_all(say, self._unit_clock)
+            finally:
+                await self._let_go()
         self.complete = not self.needs_bytes
         await self._tell_coverage(say)
 
     async def _bring_all(self, say: Say, unit_clock: UnitClock) -> None:
         while self._jobs or self._checking is not None:
+            if self.dock.rest.wanted:
+                await self._checked()
+                await self.dock.rest.pause()
             try:
                 brought = await self._bring(say, self._jobs.popleft()) if self._jobs else None
             except MediumGoneError:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,9 @@ from protocol.errors import ConfigurationError, DeviceRefusedError, StoreUnavail
 from protocol.messages import DeviceState, Event
 
 _REST_S: Final = 30.0
+PATIENCE_S: Final = 300.0
+"""Enough for a clip of 4 GB, the largest that recorders write in one piece, from a medium that gives 15 MB/s."""
+
 NEEDED: Final = "av"
 """A package that only the process which looks into clips imports."""
 
@@ -33,9 +36,10 @@ log = logs.get(__name__)
 
 
 class BodyRecorder:
-    """A dock of recorders: `Reports`, `Obeys` and `Releases`."""
+    """A dock of recorders: `Reports`, `Obeys`, `Rests` and `Releases`."""
 
     commands = frozenset({"footage", "release"})
+    patience_s = PATIENCE_S
 
     def __init__(self, dock: Dock, find: Callable[[], list[Medium]]) -> None:
         self.device = dock.device
@@ -80,6 +84,10 @@ class BodyRecorder:
         if name == "release" and args.keys() == {"sha256"}:
             return Answer(await self._dock.hands.do(self._delete, args["sha256"]))
         raise DeviceRefusedError("a recorder obeys footage, and release with the sha256 of a clip")
+
+    def at_rest(self) -> AbstractAsyncContextManager[None]:
+        """Enter once no clip is being copied or checked; none is begun until it is left."""
+        return self._dock.rest.kept()
 
     async def _work(self, say: Say) -> None:
         try:

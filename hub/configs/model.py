@@ -31,7 +31,7 @@ class ConfigVersion(Base):
 class ConfigReport(Base):
     """What a gateway last said of its configuration. `bundle` is what it runs, empty for the file that it came with.
 
-    `outcome` is running, trying, refused or returned; of the latter two `about` names the bundle or release.
+    `outcome` is running, waiting, trying, refused or returned; `about` names the bundle or release.
     """
 
     __tablename__ = "config_report"

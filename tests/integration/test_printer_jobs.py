@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from drivers.contract import Answer, Health, Works
+from drivers.contract import Answer, Health, Rests, Works
 from drivers.printer.driver import MOST_JOBS
 from protocol.clock import SystemClock
 from protocol.errors import DeviceRefusedError, DeviceUnreachableError
@@ -228,6 +228,33 @@ async def test_more_jobs_than_it_takes_are_refused(tmp_path: Path) -> None:
             await do(device)
         printer.see_to()
         assert set(await asyncio.gather(*jobs)) == {"printed"}
+
+
+async def test_it_is_at_rest_once_every_job_that_it_took_is_over(tmp_path: Path) -> None:
+    printer = Printer(paper_out=True)
+    async with site(printer, tmp_path) as device:
+        assert isinstance(device.driver, Rests)
+        jobs = [asyncio.create_task(result(device)) for _ in range(2)]
+        await matter(device, "paper out")
+        resting = asyncio.create_task(device.driver.at_rest().__aenter__())
+        await printer.until(lambda: printer.connections > 0)
+        assert not resting.done()
+        printer.see_to()
+        await resting
+        assert [job.done() or (await job) for job in jobs]
+        assert len(printer.rows) == 2 * (PICTURE.height + printer.feed_rows)
+
+
+async def test_closing_lets_in_who_waits_for_it_to_rest(tmp_path: Path) -> None:
+    printer = Printer(paper_out=True)
+    async with site(printer, tmp_path) as device:
+        assert isinstance(device.driver, Rests)
+        job = asyncio.create_task(result(device))
+        await matter(device, "paper out")
+        resting = asyncio.create_task(device.driver.at_rest().__aenter__())
+    async with asyncio.timeout(30):
+        await resting
+        assert await job in {"failed", "interrupted"}, "as far as it had come"
 
 
 async def test_cancelled_in_the_middle_the_ticket_ends_and_the_next_is_whole(tmp_path: Path) -> None:

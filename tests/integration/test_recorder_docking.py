@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import stat
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -443,3 +444,31 @@ async def test_cancelled_in_mid_copy_it_ends_at_once(tmp_path: Path) -> None:
     async with dock(tmp_path, CLOCK, f"mount:{tmp_path}/docks") as here:
         (clip,) = await here.told("recorder.clip")
     assert clip.data["sha256"] == digest(BIG)
+
+
+async def test_the_clips_under_way_are_finished_and_no_other_begun_while_it_is_to_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is being read back and the second copied when rest is asked for; the third comes when it goes on."""
+    contents = [BIG, film(2), film(3)]
+    for number, content in enumerate(contents, 1):
+        put(tmp_path / "docks/unit-a", NAME.format(30 + number, number), content)
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop, real = asyncio.get_running_loop(), copying.flush_out
+
+    def held_up(part: Path) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        assert go_on.wait(30)
+        real(part)
+
+    monkeypatch.setattr(copying, "flush_out", held_up)
+    async with dock(tmp_path, CLOCK, f"mount:{tmp_path}/docks") as here, asyncio.timeout(60):
+        listening = asyncio.create_task(here.told("recorder.clip", 3))
+        await begun.wait()
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+        async with here.driver.at_rest():
+            assert set(kept(tmp_path)) == {digest(content) for content in contents[:2]}
+            assert list((footage(tmp_path) / "incoming").iterdir()) == []
+            assert not listening.done()
+        told = await listening
+    assert [clip.data["sha256"] for clip in told] == [digest(content) for content in contents]

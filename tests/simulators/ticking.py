@@ -143,6 +143,19 @@ class _Obliging(Ticking):
         return Answer({name: args})
 
 
+class _Restless(Ticking):
+    patience_s = 600.0
+
+    @asynccontextmanager
+    async def at_rest(self) -> AsyncIterator[None]:
+        await asyncio.Event().wait()
+        yield
+
+
+class _TooPatient(_Restless):
+    patience_s = 3600.0
+
+
 def _of(kind: type[Ticking]) -> DriverSpec:
     @asynccontextmanager
     async def opener(device: str, options: TickingOptions, clock: Clock, folder: Path) -> AsyncIterator[Ticking]:
@@ -166,4 +179,6 @@ OF_ANOTHER_DEVICE = _of(_OfAnother)
 WITHOUT_ITS_PICTURE = _of(_Pictureless)
 NOT_A_NUMBER = _of(_NotANumber)
 OBEYS_ANYTHING = _of(_Obliging)
+NEVER_RESTS = _of(_Restless)
+IS_TOO_PATIENT = _of(_TooPatient)
 NO_SPEC = "SPEC"

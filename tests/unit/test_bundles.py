@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import pytest
 from hypothesis import given
@@ -16,9 +16,10 @@ from edge import errands, remote_config
 from edge.beginning import begin
 from edge.bundles import MOST_BOOTS, Bundles, Ledger
 from edge.config import load
-from edge.errands import Finding
+from edge.errands import Finding, Waiting
 from edge.hub_clock import HubClock
 from edge.remote_config import RemoteConfig
+from edge.resting import Resting
 from firmware_configs.gps import GPS
 from firmware_configs.schema import VARIABLE
 from protocol.clock import ManualClock
@@ -202,9 +203,13 @@ class Errands:
         self.answers = list(answers)
         self.made: list[tuple[str, datetime]] = []
 
-    async def run(self, verb: str, _: Path, at: datetime) -> Finding:
+    async def run(self, verb: str, _: Path, at: datetime, __: Waiting | None) -> Finding:
         self.made.append((verb, at))
         return Finding(outcome="nothing") if verb == "report" else self.answers.pop(0)
+
+
+class AgentEnded(Exception):  # noqa: N818 - nothing went wrong
+    """The agent begins anew; nothing that runs now goes on."""
 
 
 class Remote:
@@ -220,13 +225,27 @@ class Remote:
         config = load(file)
         self.bundles = Bundles(config.data)
         monkeypatch.setattr(errands, "run", self.errands.run)
-        self.remote = RemoteConfig(config, file, self.hub_clock, self.clock, keep=self._keep, restart=self._restart)
+        self.remote = RemoteConfig(
+            config,
+            file,
+            self.hub_clock,
+            self.clock,
+            resting=Resting(dict),
+            keep=self._keep,
+            restart=self._restart,
+        )
 
     async def _keep(self, report: Any) -> None:
         self.said.append(report.record.type)
 
-    def _restart(self) -> None:
+    async def look(self) -> None:
+        """Let it look once, and end if it wants to begin anew."""
+        with suppress(AgentEnded):
+            await self.remote._look()
+
+    def _restart(self) -> Never:
         self.restarts += 1
+        raise AgentEnded
 
 
 HUB_AT = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -239,17 +258,17 @@ async def test_how_late_it_is_is_the_hubs_word_and_never_before_what_was_proven(
     lies = Finding(outcome="not_trusted", reason="out of date")
     box = Remote(tmp_path, monkeypatch, wanted, lies, lies)
     box.hub_clock.hear(HUB_AT)
-    await box.remote._look()
+    await box.look()
     assert box.errands.made[-1] == ("fetch", HUB_AT)
     assert box.bundles.read().floor == HUB_AT
     box.hub_clock.forget()
     box.hub_clock.hear(HUB_AT - timedelta(days=30))  # somebody leads the box back to when old metadata was good
-    await box.remote._look()
+    await box.look()
     assert box.errands.made[-1] == ("fetch", HUB_AT)
     assert box.said == ["configuration.not_trusted"]
     box.hub_clock.forget()
     box.hub_clock.hear(HUB_AT + timedelta(days=400))  # and a hub whose clock is wrong poisons nothing for ever
-    await box.remote._look()
+    await box.look()
     assert box.bundles.read().floor == HUB_AT
     assert box.said == ["configuration.not_trusted"]  # said once
     assert box.restarts == 0
@@ -261,12 +280,12 @@ async def test_a_bundle_takes_over_once_and_one_that_was_left_never_again(
     wanted = Finding(outcome="wanted", bundle=NEW)
     box = Remote(tmp_path, monkeypatch, wanted, wanted, wanted)
     box.hub_clock.hear(HUB_AT)
-    await box.remote._look()
+    await box.look()
     assert (box.restarts, box.bundles.read().running, box.bundles.read().outcome) == (1, NEW, "trying")
-    await box.remote._look()
+    await box.look()
     assert box.restarts == 1
     box.bundles.write(box.bundles.read().returned("no hub"))
-    await box.remote._look()
+    await box.look()
     assert (box.restarts, box.bundles.read().running) == (1, "")
 
 
@@ -274,11 +293,11 @@ async def test_what_cannot_run_is_said_and_nothing_changes(tmp_path: Path, monke
     refused = Finding(outcome="refused", bundle=NEW, about=NEW, reason="devices.a: no driver")
     box = Remote(tmp_path, monkeypatch, refused, Finding(outcome="unavailable", reason="no route"))
     box.hub_clock.hear(HUB_AT)
-    await box.remote._look()
+    await box.look()
     assert (box.restarts, box.bundles.read().running, box.bundles.read().rejects(NEW)) == (0, "", True)
     assert box.said == ["configuration.refused"]
     assert [verb for verb, _ in box.errands.made] == ["fetch", "report"]
-    await box.remote._look()
+    await box.look()
     assert box.restarts == 0
 
 

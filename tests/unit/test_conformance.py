@@ -47,6 +47,8 @@ async def test_a_sound_driver_passes(check: conformance.Check, tmp_path: Path) -
         ("WITHOUT_ITS_PICTURE", conformance.reports_valid_records, "the pictures are not those"),
         ("NOT_A_NUMBER", conformance.reports_valid_records, "does not survive the wire"),
         ("OBEYS_ANYTHING", conformance.refuses_unknown_commands, "was not refused"),
+        ("NEVER_RESTS", conformance.comes_to_rest, "does not come to rest"),
+        ("IS_TOO_PATIENT", conformance.comes_to_rest, "its patience is 3600"),
     ],
 )
 async def test_what_is_wrong_is_found(name: str, check: conformance.Check, finding: str, tmp_path: Path) -> None:

@@ -22,11 +22,15 @@ CLOCK = SystemClock()
 
 @dataclass
 class Devices:
-    """What was given to the devices, and when they may finish it. `press` keeps the order of its commands itself."""
+    """What was given to the devices, and when they may finish it. `press` keeps the order of its commands itself.
+
+    One that is `resting` is given nothing.
+    """
 
     given: list[str] = field(default_factory=list)
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
     finish: dict[str, asyncio.Event] = field(default_factory=dict)
+    resting: set[str] = field(default_factory=set)
 
     async def obey(self, device: str, name: str, args: dict[str, Any], job: UUID) -> Answer:
         del args
@@ -55,6 +59,7 @@ async def box(folder: Path) -> AsyncIterator[tuple[Commands, Devices]]:
             HubClock(CLOCK),
             obey=devices.obey,
             queues=lambda device: device == "press",
+            holds=lambda device, _: device in devices.resting,
             orders={},
             keep=keep,
         )
@@ -95,3 +100,18 @@ async def test_an_order_that_is_repeated_while_it_is_in_hand_is_begun_and_answer
         orders.offer(long)
         assert (await orders.next_reply()).data == {"job": str(long.id)}
         assert devices.given == ["press long", "press other"]
+
+
+async def test_an_order_for_a_device_that_rests_is_left_to_the_hub_and_done_when_it_comes_again(tmp_path: Path) -> None:
+    async with box(tmp_path) as (orders, devices):
+        devices.resting.add("press")
+        late, other = order("press", "late"), order("camera", "other")
+        orders.offer(late)
+        orders.offer(other)
+        await devices.until_given("camera other")
+        devices.resting.clear()
+        orders.offer(late)
+        await devices.until_given("camera other", "press late")
+        for finish in devices.finish.values():
+            finish.set()
+        assert {(await orders.next_reply()).id for _ in range(2)} == {late.id, other.id}
