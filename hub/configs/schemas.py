@@ -55,7 +55,7 @@ class ReportIn(BaseModel):
     bundle: Bundle = Field(description="What it runs; empty for the file that it came with")
     outcome: Outcome
     about: Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00]*$")] = Field(
-        default="", description="The bundle or release that is waited with, tried, refused or returned from"
+        default="", description="The bundle or release that waits, was tried, refused or returned from"
     )
     detail: Text = ""
     agent: Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00]*$")] = Field(
