@@ -1,4 +1,4 @@
-"""One demonstration and one browser for all end-to-end tests."""
+"""One demonstration, one office and one browser for all end-to-end tests."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.e2e.demonstration import Demo
+from tests.e2e.office import Office, opened
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +15,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     yield running
     if running.process.poll() is None:
         running.interrupt()
+
+
+@pytest.fixture(scope="session")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    with opened(tmp_path_factory.mktemp("office")) as office:
+        yield office
 
 
 @pytest.fixture(scope="session")

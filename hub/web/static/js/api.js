@@ -1,6 +1,7 @@
 // The hub's API as the page uses it. The session cookie says who we are.
 
 const ROOT = "/api/v1";
+const CLOCK_SET_MS = 5_000;
 
 export class Refused extends Error {
   constructor(status, problem) {
@@ -10,17 +11,17 @@ export class Refused extends Error {
   }
 }
 
-let aheadMs = null;
+let aheadMs = 0;
 
 // The hub's time: what ends at a moment ends by its clock, not by that of this screen. An answer is somewhat older than
-// its arrival, so the one that puts the hub furthest ahead is nearest to the truth.
+// its arrival, so the one that puts the hub furthest ahead is nearest to the truth, until this screen's clock is set.
 export function hubNow() {
-  return Date.now() + (aheadMs ?? 0);
+  return Date.now() + aheadMs;
 }
 
 async function answer(response) {
-  const date = Date.parse(response.headers.get("date"));
-  if (!Number.isNaN(date)) aheadMs = Math.max(aheadMs ?? -Infinity, date - Date.now());
+  const ahead = Date.parse(response.headers.get("date")) - Date.now();
+  if (!Number.isNaN(ahead)) aheadMs = Math.abs(ahead - aheadMs) < CLOCK_SET_MS ? Math.max(aheadMs, ahead) : ahead;
   if (response.status === 401) {
     location.assign("/login");
   }

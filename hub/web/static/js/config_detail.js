@@ -13,7 +13,7 @@ export function draw(config, versions, statuses, done, failed) {
   const focused = document.activeElement?.dataset?.key;
   const write = async (version) => {
     try {
-      edit({ ...(await draft(config.gateway, version)), done });
+      edit({ ...(await draft(config.gateway, version)), done, closed: () => article.querySelector("[data-key=change]")?.focus() });
     } catch (refused) {
       failed(refused);
     }

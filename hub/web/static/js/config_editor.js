@@ -7,8 +7,8 @@ import { problemWords, words } from "./words.js";
 
 const dialog = document.getElementById("editor");
 
-// `tag` names the version that the text follows; `done` is awaited once it is published.
-export function edit({ gateway, content, release, reason, tag, done }) {
+// `tag` names the version that the text follows; `done` is awaited once it is published, `closed` called in any case.
+export function edit({ gateway, content, release, reason, tag, done, closed }) {
   let follows = tag;
   const text = element("textarea", { id: "config-content", name: "content", rows: 16, spellcheck: "false", autocapitalize: "off", wrap: "off", "aria-describedby": "config-content-hint" });
   text.value = content;
@@ -62,6 +62,7 @@ export function edit({ gateway, content, release, reason, tag, done }) {
       element("div", { class: "buttons" }, submit, element("button", { type: "button", class: "secondary", onclick: () => dialog.close() }, words("configs.give_up"))),
     ),
   );
+  dialog.addEventListener("close", closed, { once: true });
   dialog.showModal();
   text.focus();
   text.setSelectionRange(0, 0);

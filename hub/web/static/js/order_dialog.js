@@ -79,7 +79,6 @@ function head(title, badge = "") {
 
 async function leave() {
   if (ticket && isUnderWay(order) && !(await ask(words("enrolments.close_ask"), words("enrolments.close_why"), words("enrolments.close_do")))) return;
-  ticket = null;
   dialog.close();
 }
 
@@ -218,4 +217,9 @@ export function shortSerial(serial) {
 dialog.addEventListener("cancel", (pressed) => {
   pressed.preventDefault();
   leave();
+});
+// The card that it was opened from may have been drawn anew meanwhile.
+dialog.addEventListener("close", () => {
+  ticket = null;
+  (document.querySelector(`[data-order="${order?.id}"]`) ?? document.getElementById("new-order")).focus();
 });
