@@ -65,7 +65,7 @@ def _lines(candidate: "Candidate", device: str, user: "User | None", language: s
     if description and abs(description.clock_offset_s or 0.0) > _CLOCK_TOLERANCE_S:
         lines.append(remark("clock_off", seconds=f"{description.clock_offset_s:.0f}"))
     if candidate.streams:
-        lines += [remark("write"), searching.section(device, candidate.streams, user)]
+        lines += [remark("write"), searching.section(device, candidate.streams, user, candidate.asked_at)]
     elif description:
         lines.append(remark("no_stream"))
     return lines

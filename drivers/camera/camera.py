@@ -11,6 +11,7 @@ from typing import Any
 from drivers.camera.analysis import load
 from drivers.camera.backoff import backoff
 from drivers.camera.channel import Alive, Begin, Connected, Ended, Found, FromChild, Lost, NotTaken, Take, Taken
+from drivers.camera.describing import Describer
 from drivers.camera.options import CameraOptions
 from drivers.camera.presence import OFFLINE, SEVERITY, Change, Presence
 from drivers.camera.process import Child, running
@@ -31,15 +32,17 @@ log = logs.get(__name__)
 class Camera:
     """An open camera: `Reports`, `Obeys` and `Releases`.
 
-    Its process runs while `reports` is iterated; snapshots come from that process.
+    Its process runs while `reports` is iterated; snapshots come from that process. What it says of itself comes from
+    the camera by ONVIF.
     """
 
-    commands = frozenset({"snapshot"})
+    commands = frozenset({"snapshot", "describe"})
 
     def __init__(self, device: str, options: CameraOptions, clock: Clock, folder: Path) -> None:
         self.device = device
         self._options, self._clock, self._folder = options, clock, folder
         self._password = options.password()
+        self._describer = Describer(options, self._password, folder)
         self._episodes = Episodes(folder / "episodes.json", device, clock)
         self._presence = Presence(options, self._episodes.open_types, clock.monotonic())
         self._unsafe: dict[int, Event] = {}
@@ -76,10 +79,13 @@ class Camera:
                 raise DeviceUnreachableError(self._stop.reason)
 
     async def obey(self, name: str, args: dict[str, Any]) -> Answer:
-        if name != "snapshot":
+        if name not in self.commands:
             raise DeviceRefusedError(f"a camera knows no command {name!r}")
         if args:
-            raise DeviceRefusedError(f"a snapshot takes no arguments, not {', '.join(sorted(args))}")
+            raise DeviceRefusedError(f"{name} takes no arguments, not {', '.join(sorted(args))}")
+        return Answer(await self._describer.describe()) if name == "describe" else await self._snapshot()
+
+    async def _snapshot(self) -> Answer:
         if self._child is None or not self._pictures:
             raise DeviceUnreachableError("the camera shows no picture")
         taken = await self._picture(self._child)
@@ -214,8 +220,12 @@ class Camera:
 
     def _how_it_is(self) -> Iterator[Health]:
         """Yield the camera's health when it is not what was last said."""
-        wrong = ", ".join(sorted(kind.removeprefix("camera.") for kind in self._episodes.open_types))
-        health = Health(DeviceState.DEGRADED, wrong) if wrong else Health(DeviceState.OK)
+        troubles = [
+            *sorted(kind.removeprefix("camera.") for kind in self._episodes.open_types),
+            self._describer.trouble,
+        ]
+        wrong = ", ".join(filter(None, troubles))
+        health = Health(DeviceState.DEGRADED, wrong) if wrong else Health(DeviceState.OK, self._describer.note)
         if health != self._health:
             self._health = health
             yield health

@@ -201,7 +201,7 @@ def _is_at(address: str, host: str) -> bool:
         _ = parts.port
     except ValueError:
         return False
-    return parts.scheme == "http" and parts.hostname == host and parts.username is None
+    return parts.scheme in {"http", "https"} and parts.hostname == host and parts.username is None
 
 
 def _line(text: str) -> str:

@@ -11,11 +11,11 @@ from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
+from drivers.camera.addresses import check_service
 from drivers.camera.process import KEPT_ENVIRONMENT
 from protocol.errors import ConfigurationError, DeviceRefusedError, DeviceUnreachableError
 
@@ -23,16 +23,24 @@ _LARGEST_ANSWER: Final = 256 * 1024
 _SMALLEST_SUB_WIDTH: Final = 320
 
 
-class Question(Struct, frozen=True):
-    """Which camera (`http://host:port`; the path is always that of the standard), and who asks.
+class OtherCertificateError(DeviceRefusedError):
+    """The camera, or whoever is at its address, shows another certificate than the one that was pinned."""
 
-    The password travels as a digest (WS-Security). Without a user only cameras that let anybody in answer.
+
+class Question(Struct, frozen=True):
+    """Which camera (`http://host:port` or `https://host`; the path is always that of the standard), and who asks.
+
+    The password travels as a digest (WS-Security). Without a user only cameras that let anybody in answer. Over HTTPS
+    the camera must show the `certificate` that is pinned (see `addresses.FINGERPRINT`), whatever authority or date it
+    names: those of cameras are self-signed. Without one, what it shows first holds for this question, and is told in
+    the answer.
     """
 
     service: str
     username: str | None = None
     password: str | None = None
     timeout_s: float = 10.0
+    certificate: str | None = None
 
     def __repr__(self) -> str:
         """Show all but the password."""
@@ -51,7 +59,11 @@ class Stream(Struct, frozen=True):
 
 
 class Description(Struct, frozen=True, tag="description"):
-    """What a camera says of itself. `clock_offset_s` is its clock minus the box's, None where it tells no UTC."""
+    """What a camera says of itself.
+
+    `clock_offset_s` is its clock minus the box's, None where it tells no UTC; `certificate` the one that it showed,
+    None over HTTP.
+    """
 
     maker: str = ""
     model: str = ""
@@ -59,6 +71,7 @@ class Description(Struct, frozen=True, tag="description"):
     serial: str = ""
     clock_offset_s: float | None = None
     streams: tuple[Stream, ...] = ()
+    certificate: str | None = None
 
     @property
     def main(self) -> Stream | None:
@@ -76,7 +89,7 @@ class Description(Struct, frozen=True, tag="description"):
 class Failure(Struct, frozen=True, tag="failure"):
     """Why there is no description: `refused` is not worth trying again without a change."""
 
-    kind: Literal["refused", "unreachable"]
+    kind: Literal["refused", "unreachable", "other_certificate"]
     reason: str
 
 
@@ -87,9 +100,10 @@ async def ask(question: Question) -> Description:
     """Ask a camera; the box's clock may be another than the camera's.
 
     Raises ConfigurationError for an address that is none or a missing package, DeviceUnreachableError when it does not
-    answer in time, DeviceRefusedError when it refuses the user, or when what it answers makes no sense.
+    answer in time, DeviceRefusedError when it refuses the user, or when what it answers makes no sense, and
+    OtherCertificateError before anything was said to a camera with another certificate.
     """
-    _check(question.service)
+    check_service(question.service, question.certificate)
     if find_spec("onvif") is None:
         raise ConfigurationError("asking cameras needs the package 'onvif': install diwang[onvif]")
     environment = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
@@ -122,16 +136,6 @@ async def ask(question: Question) -> Description:
     return _understood(answer, question.service)
 
 
-def _check(service: str) -> None:
-    try:
-        parts = urlsplit(service)
-        is_address = parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_address = False
-    if not is_address or parts.username is not None:
-        raise ConfigurationError("an ONVIF service is at http://host or http://host:port, without a user")
-
-
 def _understood(answer: bytes, service: str) -> Description:
     try:
         said = msgspec.json.decode(answer, type=Answer)
@@ -139,5 +143,9 @@ def _understood(answer: bytes, service: str) -> Description:
         raise DeviceRefusedError(f"{service} answers what is no ONVIF") from error
     if isinstance(said, Description):
         return said
-    refusal = DeviceUnreachableError if said.kind == "unreachable" else DeviceRefusedError
-    raise refusal(f"{service}: {said.reason}")
+    refusals = {
+        "unreachable": DeviceUnreachableError,
+        "refused": DeviceRefusedError,
+        "other_certificate": OtherCertificateError,
+    }
+    raise refusals[said.kind](f"{service}: {said.reason}")

@@ -13,17 +13,20 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 import aiohttp
 import msgspec
 import zeep.exceptions
-from onvif import ONVIFCamera, ONVIFError
+from onvif import ONVIFCamera, ONVIFError, ONVIFService
 from onvif.exceptions import ONVIFTimeoutError
 
-from drivers.camera.onvif import Answer, Description, Failure, Question, Stream
+from drivers.camera import tls
+from drivers.camera.onvif import Answer, Description, Failure, OtherCertificateError, Question, Stream
+from protocol.errors import DeviceUnreachableError
 
 _MEMORY_BYTES: Final = 512 << 20
 _CPU_S: Final = 20
 _MOST_PROFILES: Final = 16
 _LONGEST: Final = 128
-_HTTP: Final = 80
+_PORTS: Final = {"http": 80, "https": 443}
 _WITHOUT_PERMISSION: Final = frozenset({401, 403})
+_NOT_THIS_USER: Final = "it refuses the user or the password"
 _STREAM_SETUP: Final = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
 
 
@@ -40,12 +43,13 @@ async def _answer(question: Question) -> Answer:
     try:
         async with asyncio.timeout(question.timeout_s):
             return await _described(question)
-    except (TimeoutError, ONVIFTimeoutError, aiohttp.ClientError, OSError) as error:
+    except (OtherCertificateError, aiohttp.ServerFingerprintMismatch) as error:
+        return Failure("other_certificate", str(error))
+    except (DeviceUnreachableError, TimeoutError, ONVIFTimeoutError, aiohttp.ClientError, OSError) as error:
         return Failure("unreachable", str(error) or "no answer")
     except zeep.exceptions.TransportError as error:
-        if error.status_code in _WITHOUT_PERMISSION:
-            return Failure("refused", "it refuses the user or the password")
-        return Failure("unreachable", f"HTTP status {error.status_code}")
+        is_refusal = error.status_code in _WITHOUT_PERMISSION
+        return Failure("refused", _NOT_THIS_USER) if is_refusal else Failure("unreachable", f"HTTP {error.status_code}")
     except zeep.exceptions.Fault as fault:
         return Failure("refused", _why(fault))
     except (zeep.exceptions.Error, ONVIFError) as error:
@@ -53,12 +57,26 @@ async def _answer(question: Question) -> Answer:
 
 
 async def _described(question: Question) -> Description:
-    camera = _camera(question, adjust_time=True)
+    address = urlsplit(question.service)
+    if address.scheme == "http":
+        return await _said(question, None)
+    host, port = address.hostname or "", address.port or _PORTS["https"]
+    certificate = await tls.presented(host, port)
+    if question.certificate not in {None, certificate}:
+        raise OtherCertificateError(f"it shows the certificate {certificate}, not {question.certificate}")
+    # From here on each connection must show the same one, before anything is said on it.
+    pinned = aiohttp.TCPConnector(ssl=aiohttp.Fingerprint(bytes.fromhex(certificate)))
+    async with aiohttp.ClientSession(connector=pinned) as session:
+        return msgspec.structs.replace(await _said(question, session), certificate=certificate)
+
+
+async def _said(question: Question, session: aiohttp.ClientSession | None) -> Description:
+    camera = _Camera(question, session, adjust_time=True)
     try:
         await camera.update_xaddrs()
     except AttributeError:  # it tells no UTC, against the specification; then its clock must be right
         await camera.close()
-        camera = _camera(question, adjust_time=False)
+        camera = _Camera(question, session, adjust_time=False)
         await camera.update_xaddrs()
     try:
         management = await camera.create_devicemgmt_service()
@@ -79,16 +97,30 @@ async def _described(question: Question) -> Description:
     )
 
 
-def _camera(question: Question, *, adjust_time: bool) -> ONVIFCamera:
-    address = urlsplit(question.service)
-    return ONVIFCamera(
-        address.hostname or "",
-        address.port or _HTTP,
-        question.username,
-        question.password,
-        adjust_time=adjust_time,
-        nat_override=True,
-    )
+class _Camera(ONVIFCamera):  # type: ignore[misc] # the library has no types
+    """The library's camera, which speaks through our session, if any, and to the address that was given alone."""
+
+    def __init__(self, question: Question, session: aiohttp.ClientSession | None, *, adjust_time: bool) -> None:
+        address = urlsplit(question.service)
+        host = address.hostname or ""
+        self._origin = f"{address.scheme}://[{host}]" if ":" in host else f"{address.scheme}://{host}"
+        self._session = session
+        port = address.port or _PORTS[address.scheme]
+        super().__init__(self._origin, port, question.username, question.password, adjust_time=adjust_time)
+
+    def rewrite_url(self, url: str | None) -> str | None:
+        """Keep the path of a service alone: a camera behind a router names a host that is not there, or plain HTTP."""
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        return f"{self._origin}:{self.port}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+
+    async def create_onvif_service(self, *args: Any, **kwargs: Any) -> ONVIFService:  # noqa: ANN401 - the library's
+        """Give each service our session."""
+        service = await super().create_onvif_service(*args, **kwargs)
+        if self._session is not None:
+            service.transport.session = self._session
+        return service
 
 
 async def _stream(media: Any, profile: Any, host: str) -> Stream | None:  # noqa: ANN401 - made from a WSDL at run time
@@ -129,7 +161,7 @@ def _at(host: str, address: str | None, scheme: str) -> str | None:
 def _why(fault: zeep.exceptions.Fault) -> str:
     codes = " ".join(str(code) for code in (fault.code, *(fault.subcodes or ())))
     if "NotAuthorized" in codes or "FailedAuthentication" in codes or "not authorized" in str(fault.message).lower():
-        return "it refuses the user or the password"
+        return _NOT_THIS_USER
     return f"it says no: {_line(fault.message)}"
 
 

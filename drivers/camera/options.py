@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from drivers.camera.addresses import FINGERPRINT, check_service
 from drivers.passwords import PasswordOptions
+from protocol.errors import ConfigurationError
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Place = Annotated[str, Meta(min_length=1, max_length=2048)]
@@ -25,6 +27,9 @@ class CameraOptions(PasswordOptions, frozen=True, kw_only=True):
     given it is what is analysed, and `url` serves snapshots on command. Names and passwords never stand in an
     address: `username` is given beside it, the password in the file or the environment variable that is named.
 
+    `service` is where the camera is asked by ONVIF what it is (command `describe`), `http://…` or `https://…`. Over
+    HTTPS it must show the `certificate` of this fingerprint (SHA-256), or for want of one that which it showed first.
+
     `masks` are parts of the picture that nobody may see (视频条例 Art. 8): they are black in every picture that is
     analysed, kept or sent, from the camera's own process on.
 
@@ -38,6 +43,8 @@ class CameraOptions(PasswordOptions, frozen=True, kw_only=True):
 
     url: Place
     sub_stream: Place | None = None
+    service: Place | None = None
+    certificate: Annotated[str, Meta(pattern=FINGERPRINT)] | None = None
     username: Annotated[str, Meta(max_length=256)] | None = None
     loop: bool = False
     masks: Annotated[tuple[Mask, ...], Meta(max_length=32)] = ()
@@ -55,8 +62,19 @@ class CameraOptions(PasswordOptions, frozen=True, kw_only=True):
         for name, place in (("url", self.url), ("sub_stream", self.sub_stream)):
             if place is not None:
                 _check_place(name, place)
+        if self.service is not None or self.certificate is not None:
+            _check_service(self.service, self.certificate)
         if (self.password_file or self.password_env) and not self.username:
             raise ValueError("a password needs a `username`")
+
+
+def _check_service(service: str | None, certificate: str | None) -> None:
+    if service is None:
+        raise ValueError("`certificate` is of no use without a `service`")
+    try:
+        check_service(service, certificate)
+    except ConfigurationError as error:
+        raise ValueError(f"`service`: {error}") from None
 
 
 def _check_place(name: str, place: str) -> None:

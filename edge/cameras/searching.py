@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,6 +37,14 @@ class Candidate:
     brand: Camera | None
     description: Description | None = None
     reason: str = ""
+
+    @property
+    def asked_at(self) -> dict[str, str]:
+        """Where it is asked again, and by which certificate it is known there, as options; nothing if nobody asked."""
+        if self.description is None:
+            return {}
+        certificate = self.description.certificate
+        return {"service": self.found.service} | ({"certificate": certificate} if certificate else {})
 
     @property
     def streams(self) -> tuple[str, str | None] | None:
@@ -76,12 +84,15 @@ async def search(
     return [task.result() for task in tasks]
 
 
-def section(device: str, streams: tuple[str, str | None], user: User | None) -> str:
+def section(
+    device: str, streams: tuple[str, str | None], user: User | None, asked_at: Mapping[str, str] | None = None
+) -> str:
     """Return the part of a box's configuration that makes a device of a camera."""
     main, sub = streams
     options = {"url": main}
     if sub:
         options["sub_stream"] = sub
+    options |= asked_at or {}
     if user:
         options |= {"username": user.name, "password_file": str(user.password_file.absolute())}
     # A JSON string is a basic string of TOML, but for U+007F, which no address or path here may hold.

@@ -72,7 +72,10 @@ async def add(file: Path, found: Found, answers: Answers) -> Added:
 
 
 async def _asked(found: Found, answers: Answers) -> tuple[dict[str, Any], float | None]:
-    """Return the addresses that a camera names, and how wrong its clock is; nothing without a user to ask with."""
+    """Return the addresses that a camera names, and how wrong its clock is; nothing without a user to ask with.
+
+    The certificate that it shows now, before the installer's eyes, is the one by which it is known from now on.
+    """
     if not (answers.username and found.service):
         if not found.options:
             raise ConfigurationError(
@@ -82,8 +85,10 @@ async def _asked(found: Found, answers: Answers) -> tuple[dict[str, Any], float 
     said = await onvif.ask(Question(found.service, answers.username, answers.password))
     offset = said.clock_offset_s
     clock_off_s = offset if offset is not None and abs(offset) > CLOCK_OFF_S else None
+    known = {"service": found.service} | ({"certificate": said.certificate} if said.certificate else {})
     if said.main is None:
         if not found.options:
             raise ConfigurationError("this camera names no stream")
-        return {}, clock_off_s
-    return {"url": said.main.url, **({"sub_stream": said.sub.url} if said.sub else {})}, clock_off_s
+        return known, clock_off_s
+    streams = {"url": said.main.url} | ({"sub_stream": said.sub.url} if said.sub else {})
+    return streams | known, clock_off_s

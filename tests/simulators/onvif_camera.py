@@ -8,13 +8,20 @@ import base64
 import hashlib
 import re
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from drivers.camera import discovery
 
@@ -142,18 +149,54 @@ def _uri(action: str, url: str) -> str:
     )
 
 
+def certificate(folder: Path, name: str = "camera") -> tuple[ssl.SSLContext, str]:
+    """What a camera makes for itself in the factory, long expired; gives its SHA-256 too."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime(2015, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2020, 1, 1, tzinfo=UTC))
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / f"{name}.pem"
+    file.write_bytes(
+        made.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context, made.fingerprint(hashes.SHA256()).hex()
+
+
+@asynccontextmanager
+async def on_https(camera: Camera, context: ssl.SSLContext, port: int = 0) -> AsyncIterator[str]:
+    """Give the address of the camera's device service behind TLS; in what it says it names plain HTTP, as many do."""
+    async with _served(camera, context, port):
+        yield f"https://127.0.0.1:{camera.port}/onvif/device_service"
+
+
 @asynccontextmanager
 async def on_http(camera: Camera) -> AsyncIterator[str]:
     """Give the address of the camera's device service."""
+    async with _served(camera, None, 0):
+        yield f"http://127.0.0.1:{camera.port}/onvif/device_service"
+
+
+@asynccontextmanager
+async def _served(camera: Camera, context: ssl.SSLContext | None, port: int) -> AsyncIterator[None]:
     app = web.Application()
     app.router.add_post("/onvif/{service}", camera.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=context, reuse_address=True)
     await site.start()
     try:
         camera.port = int(runner.addresses[0][1])
-        yield f"http://127.0.0.1:{camera.port}/onvif/device_service"
+        yield
     finally:
         await runner.cleanup()
 
