@@ -1,5 +1,6 @@
 """The hub, as the page asks it: the steps of this box's own installation."""
 
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -51,13 +52,25 @@ class Missing(Struct, frozen=True, kw_only=True):
     """Something that the legal register of a device still lacks."""
 
     item: str
+    zh: str = ""
+    en: str = ""
+
+
+class Sign(Struct, frozen=True, kw_only=True):
+    """The sign that tells people of a camera."""
+
+    posted_on: date
+    photo: str | None = None
 
 
 class Register(Struct, frozen=True, kw_only=True):
     """What the legal register of a device has."""
 
     zones: dict[str, View] = {}
+    sign: Sign | None = None
     missing: tuple[Missing, ...] = ()
+    changed_at: datetime | None = None
+    changed_by: str = ""
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -84,6 +97,37 @@ class Certificate(Struct, frozen=True, kw_only=True):
     printing: str | None = None
 
 
+class Finding(Struct, frozen=True, kw_only=True):
+    """What was found good of a device; `device` is empty for the box itself."""
+
+    device: str = ""
+    text: str = ""
+
+
+class Owner(Struct, frozen=True, kw_only=True):
+    """Whose box it is, as the certificate says."""
+
+    name: str
+
+
+class Content(Struct, frozen=True, kw_only=True):
+    """What a certificate says, as far as the page shows it."""
+
+    subject: Owner
+
+
+class LastCertificate(Struct, frozen=True, kw_only=True):
+    """The certificate that the box got last; not `current` once another installation was begun."""
+
+    number: str
+    verify: str
+    installer: str
+    certified_at: datetime
+    content: Content
+    findings: tuple[Finding, ...]
+    current: bool
+
+
 class _Found(Struct, frozen=True, kw_only=True):
     items: tuple[Subject, ...]
 
@@ -105,12 +149,7 @@ class Hub:
 
     async def installation(self) -> Installation | None:
         """Return the open installation, None while there is none."""
-        try:
-            return await self._ask("GET", "", Installation)
-        except RefusedRequestError as error:
-            if error.status == httpx.codes.NOT_FOUND:
-                return None
-            raise
+        return await self._ask_for("", Installation)
 
     async def begin(self, installer: str) -> Installation:
         """Open the installation, or go on with the open one."""
@@ -127,6 +166,10 @@ class Hub:
     async def zones(self) -> tuple[Zone, ...]:
         """Return the zones in which nothing may be recorded."""
         return await self._ask("GET", "/zones", tuple[Zone, ...])
+
+    async def register(self, device: str) -> Register | None:
+        """Return what the legal register has of a device, None while the hub does not know the device."""
+        return await self._ask_for(f"/devices/{device}/register", Register)
 
     async def say_zones(self, device: str, zones: dict[str, View]) -> Register:
         """Say of each zone what of it is in a camera's picture."""
@@ -147,6 +190,19 @@ class Hub:
     async def certify(self, printer: str | None, language: str) -> Certificate:
         """Certify what works and print the certificate; again, it is printed again."""
         return await self._ask("PUT", "/certificate", Certificate, json={"printer": printer, "language": language})
+
+    async def last_certificate(self, language: str) -> LastCertificate | None:
+        """Return the certificate that this box got last, None for one that was never certified."""
+        return await self._ask_for("/certificate", LastCertificate, params={"language": language})
+
+    async def _ask_for(self, path: str, kind: type[T], **what: Any) -> T | None:  # noqa: ANN401 - httpx' arguments
+        """Return what lies there, None when nothing does."""
+        try:
+            return await self._ask("GET", path, kind, **what)
+        except RefusedRequestError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
 
     async def _ask(self, method: str, path: str, kind: type[T], **what: Any) -> T:  # noqa: ANN401 - httpx' arguments
         config = configuration.load_identity(self._file)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.api.problems import problems
 from hub.api.values import Level
 from hub.devices import repository as devices
+from hub.devices.model import Device
 from hub.devices.repository import DeviceKey
 from hub.gateways.calling import CallingGateway
 from hub.installations import placing, repository
@@ -24,6 +25,7 @@ from hub.installations.schemas import (
     CheckOut,
     InstallationOut,
     InstallerIn,
+    LastCertificateOut,
     PlacementIn,
     SubjectFound,
     SubjectsFound,
@@ -91,6 +93,16 @@ async def place_box(body: PlacementIn, parts: PartsHere, gateway: CallingGateway
         return InstallationOut.of(row)
 
 
+@router.get("/installation/devices/{device}/register", responses=problems(404))
+async def get_own_register(device: DeviceName, parts: PartsHere, gateway: CallingGateway) -> RegisterOut:
+    """What the legal register holds of a device of the calling gateway, and what is missing of it today."""
+    async with parts.database.read() as session:
+        await _device(session, gateway, device)
+        row = await registers.find(session, gateway, device)
+    gaps = missing(RegisterIn.of_row(row).entry(), parts.clock.now().date())
+    return RegisterOut.shaped(gateway, device, row, gaps)
+
+
 @router.put("/installation/devices/{device}/zones", responses=problems(404))
 async def check_zones(device: DeviceName, body: ZonesIn, parts: PartsHere, gateway: CallingGateway) -> RegisterOut:
     """Say of each forbidden zone (视频条例 Art. 8) whether it is in a camera's picture. `GET …/zones` lists them."""
@@ -152,17 +164,36 @@ async def certify_installation(body: CertificateIn, parts: PartsHere, gateway: C
     return shape
 
 
+@router.get("/installation/certificate", responses=problems(404))
+async def get_last_certificate(
+    parts: PartsHere, gateway: CallingGateway, language: Speech = DEFAULT
+) -> LastCertificateOut:
+    """The newest installation certificate of the calling gateway."""
+    async with parts.database.read() as session:
+        row = await repository.newest_certified(session, gateway)
+        newest = await repository.newest(session, gateway)
+    if row is None:
+        raise RefusedRequestError("installations.no_certificate", f"{gateway} was never certified", status=404)
+    current = newest is not None and newest.id == row.id
+    return LastCertificateOut.last(row, _verification(parts, row), language, current=current)
+
+
 async def _register(
     session: AsyncSession, parts: Parts, gateway: str, device: str, found: dict[str, Any]
 ) -> RegisterOut:
     """Write what the installer found into the legal register; the rest of it stays."""
     row = await repository.open_at(session, gateway)
-    equipment = await devices.find(session, DeviceKey(gateway, device))
-    if equipment is None:
-        raise RefusedRequestError("devices.unknown", f"no device {device} at gateway {gateway}", status=404)
+    equipment = await _device(session, gateway, device)
     body = RegisterIn.of_row(await registers.find(session, gateway, device)).model_copy(update=found)
     register = await registering.write(session, parts.clock, equipment, body, by=row.installer)
     return RegisterOut.shaped(gateway, device, register, missing(body.entry(), parts.clock.now().date()))
+
+
+async def _device(session: AsyncSession, gateway: str, device: str) -> Device:
+    row = await devices.find(session, DeviceKey(gateway, device))
+    if row is None:
+        raise RefusedRequestError("devices.unknown", f"no device {device} at gateway {gateway}", status=404)
+    return row
 
 
 async def _certified(session: AsyncSession, gateway: str) -> Installation:
@@ -173,5 +204,8 @@ async def _certified(session: AsyncSession, gateway: str) -> Installation:
 
 
 def _certificate(parts: Parts, row: Installation) -> CertificateOut:
-    address = verify_address(parts.config.http.address, row.number or "", row.digest or "")
-    return CertificateOut.at(row, address)
+    return CertificateOut.at(row, _verification(parts, row))
+
+
+def _verification(parts: Parts, row: Installation) -> str:
+    return verify_address(parts.config.http.address, row.number or "", row.digest or "")

@@ -53,6 +53,12 @@ async def newest(session: AsyncSession, gateway: str) -> Installation | None:
     return (await session.scalars(wanted.order_by(Installation.opened_at.desc()).limit(1))).one_or_none()
 
 
+async def newest_certified(session: AsyncSession, gateway: str) -> Installation | None:
+    """Return the installation of a gateway that was certified last."""
+    wanted = select(Installation).where(Installation.gateway == gateway, Installation.number.is_not(None))
+    return (await session.scalars(wanted.order_by(Installation.certified_at.desc()).limit(1))).one_or_none()
+
+
 async def with_number(session: AsyncSession, number: str) -> Installation | None:
     """Return the installation whose certificate has this number."""
     return (await session.scalars(select(Installation).where(Installation.number == number))).one_or_none()

@@ -156,3 +156,25 @@ class CertificateOut(InstallationOut):
     def at(cls, row: Installation, verify: str) -> Self:
         """Return the shape of a certified row."""
         return cls(**InstallationOut.of(row).model_dump(), content=row.content or {}, verify=verify)
+
+
+class FindingOut(BaseModel):
+    """What was found good of a device when it was certified."""
+
+    device: str = Field(description="Empty: the box itself")
+    text: str
+
+
+class LastCertificateOut(CertificateOut):
+    """The newest certificate of a gateway, with what was found in words."""
+
+    findings: list[FindingOut]
+    current: bool = Field(description="Nothing was installed anew since: false once another installation was begun")
+
+    @classmethod
+    def last(cls, row: Installation, verify: str, language: Language, *, current: bool) -> Self:
+        """Return the shape of the row that was certified last."""
+        said = words(language)["installation"]
+        made = CertificateOut.at(row, verify)
+        found = [FindingOut(device=each["device"], text=in_words(each, said)) for each in made.content["items"]]
+        return cls(**made.model_dump(), findings=found, current=current)

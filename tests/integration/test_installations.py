@@ -36,6 +36,7 @@ class Site:
     def __init__(self, api: Api, password: str) -> None:
         self.api = api
         self.parts = api.parts
+        self.password = password
         self.door = Api(api.app, None)
         self.door.auth = httpx.BasicAuth("g1", password)
         self.seq = 0
@@ -99,8 +100,8 @@ class Site:
         return {f"{each['device']} {each['code']}".strip(): each for each in found["items"]}
 
 
-@pytest.fixture
-async def site(api: Api) -> Site:
+async def furnished(api: Api) -> Site:
+    """Register a gateway with a camera, a printer and a GPS unit that is online."""
     made = await api.post("/api/v1/gateways", json={"gateway": "g1"})
     password: str = made.json()["password"]
     async with api.parts.database.write() as session:
@@ -111,6 +112,11 @@ async def site(api: Api) -> Site:
         for device, driver in kinds.items():
             session.add(Device(gateway="g1", device=device, driver=driver, first_seen_at=CLOCK.now()))
     return Site(api, password)
+
+
+@pytest.fixture
+async def site(api: Api) -> Site:
+    return await furnished(api)
 
 
 async def subject(api: Api, **more: Any) -> str:
@@ -207,6 +213,44 @@ async def test_zones_and_sign_are_asked_for_and_land_in_the_legal_register(site:
     register = (await site.api.get("/api/v1/devices/g1/camera-1/register")).json()
     assert (register["changed_by"], register["zones"]["toilet"]) == ("林工", "masked")
     await site.call("PUT", "/devices/nobody/zones", 404, zones=CLEAR)
+
+
+async def test_what_the_register_holds_is_read_back_by_its_own_box(site: Site) -> None:
+    where = await subject(site.api)
+    await site.call("PUT", "", installer="林工")
+    await site.call("PUT", "/place", subject=where, latitude=24.57, longitude=118.1, accuracy_m=3.5, fixes=30)
+    empty = await site.call("GET", "/devices/camera-1/register")
+    assert (empty["zones"], empty["sign"], empty["version"], empty["changed_at"]) == ({}, None, 0, None)
+    zones = CLEAR | {"toilet": "masked"}
+    written = await site.call("PUT", "/devices/camera-1/zones", zones=zones)
+    assert await site.call("GET", "/devices/camera-1/register") == written
+    assert (written["zones"], written["changed_by"]) == (zones, "林工")
+    await site.call("DELETE", "", 204)
+    assert (await site.call("GET", "/devices/camera-1/register"))["zones"] == zones
+    assert (await site.call("GET", "/devices/nobody/register", 404))["rule"] == "devices.unknown"
+    other = (await site.api.post("/api/v1/gateways", json={"gateway": "g2"})).json()
+    refused = await site.door.get("/gateway/v1/installation/devices/camera-1/register", auth=("g2", other["password"]))
+    assert refused.status_code == 404
+
+
+async def test_the_newest_certificate_is_read_back_with_what_was_found(site: Site) -> None:
+    assert (await site.call("GET", "/certificate", 404))["rule"] == "installations.no_certificate"
+    await prepared(site)
+    assert (await site.call("GET", "/certificate", 404))["rule"] == "installations.no_certificate"
+    made = await site.call("PUT", "/certificate", language="en")
+    last = await site.call("GET", "/certificate?language=en")
+    assert {name: last[name] for name in made} == made
+    assert last["current"] is True
+    texts = {(each["device"], each["text"]) for each in last["findings"]}
+    assert ("camera-1", "The picture is sharp (sharpness 12.5)") in texts
+    assert len(last["findings"]) == len(made["content"]["items"])
+    chinese = await site.call("GET", "/certificate")
+    assert {each["text"] for each in chinese["findings"]}.isdisjoint({text for _, text in texts})
+    await site.call("PUT", "", installer="陈工")
+    outdated = await site.call("GET", "/certificate?language=en")
+    assert (outdated["number"], outdated["current"]) == (made["number"], False)
+    await site.call("DELETE", "", 204)
+    assert (await site.call("GET", "/certificate"))["current"] is False
 
 
 async def test_a_box_may_look_at_subjects_only_while_it_is_installed(site: Site) -> None:

@@ -19,17 +19,19 @@ from protocol.errors import DiwangError, RefusedRequestError
 _LARGEST_PHOTO: Final = 512 * 1024
 _VIEWS: Final[tuple[str, ...]] = get_args(View)
 
+_HERE: Final = frozenset({"zones", "sign"})
+"""What of the legal register is found out on site; the rest is entered at the office."""
+
 _Share = Annotated[float, Meta(ge=0, le=1)]
 _Masks = Annotated[tuple[tuple[_Share, _Share, _Share, _Share], ...], Meta(max_length=32)]
 
 
 async def _list(request: Request) -> Response:
     visit = visit_of(request)
-    facts = {
-        "cameras": visit.cameras(),
-        "registered": [each for each in visit.cameras() if _is_registered(visit, each)],
-    }
-    return page(request, "cameras", step="place", facts=facts)
+    cameras = visit.cameras()
+    problem = await _read_registers(request, *cameras)
+    facts = {"cameras": cameras, "registered": [each for each in cameras if _is_registered(visit, each)]}
+    return page(request, "cameras", step="place", problem=problem, facts=facts)
 
 
 async def _show(request: Request, problem: Problem | None = None) -> Response:
@@ -39,6 +41,8 @@ async def _show(request: Request, problem: Problem | None = None) -> Response:
         zones = await visit.hub.zones()
     except DiwangError as error:
         problem = problem or problem_of(error, language_of(request))
+    else:
+        problem = problem or await _read_registers(request, camera)
     config = visit.config
     register = visit.registers.get(camera)
     options: dict[str, Any] = config.devices[camera].options if config is not None else {}
@@ -53,7 +57,7 @@ async def _show(request: Request, problem: Problem | None = None) -> Response:
             "zones": zones,
             "views": _VIEWS,
             "register": register,
-            "missing": {each.item for each in register.missing} if register is not None else set(),
+            "others": [each for each in register.missing if each.item not in _HERE] if register is not None else [],
             "masks": msgspec.json.encode(options.get("masks", [])).decode(),
         },
     )
@@ -112,6 +116,19 @@ async def _sign(request: Request) -> Response:
     return Response(status_code=204)
 
 
+async def _read_registers(request: Request, *cameras: str) -> Problem | None:
+    """Read what the hub has registered of cameras; what it said before stays while it cannot be asked."""
+    visit = visit_of(request)
+    try:
+        for camera in cameras:
+            register = await visit.hub.register(camera)
+            if register is not None:
+                visit.registers[camera] = register
+    except DiwangError as error:
+        return problem_of(error, language_of(request))
+    return None
+
+
 def _camera(request: Request) -> str:
     name = str(request.path_params["name"])
     if name not in visit_of(request).cameras():
@@ -126,7 +143,7 @@ def _view(text: str) -> View | None:
 def _is_registered(visit: Visit, camera: str) -> bool:
     """Tell whether everything that an installer can register of a camera is."""
     register = visit.registers.get(camera)
-    return register is not None and not {each.item for each in register.missing} & {"zones", "sign"}
+    return register is not None and not {each.item for each in register.missing} & _HERE
 
 
 routes = [

@@ -17,11 +17,17 @@ _AGAIN_S: Final = 2
 
 
 async def _show(request: Request, problem: Problem | None = None) -> Response:
-    visit = visit_of(request)
+    visit, language = visit_of(request), language_of(request)
     certificate = visit.certificate
+    last = None
+    if certificate is None and visit.is_enrolled:
+        try:
+            last = await visit.hub.last_certificate(language)
+        except DiwangError as error:
+            problem = problem or problem_of(error, language)
     ordered = certificate.printing if certificate is not None else None
     receipt = _receipt(visit, ordered)
-    problem = problem or _broken(receipt, language_of(request))
+    problem = problem or _broken(receipt, language)
     standing = visit.agents.running
     printers = {each.device: each for each in standing.state.devices} if standing is not None else {}
     return page(
@@ -32,6 +38,7 @@ async def _show(request: Request, problem: Problem | None = None) -> Response:
         again_s=_AGAIN_S if ordered is not None and receipt is None else 0,
         facts={
             "certificate": certificate,
+            "last": last,
             "receipt": receipt,
             "printers": visit.devices_of("printer"),
             "states": printers,
