@@ -1,4 +1,4 @@
-"""`diwang hub`: run the hub, and make, list and revoke its API keys on the spot.
+"""`diwang hub`: run the hub, set it up, and make, list and revoke its API keys on the spot.
 
 What the hub needs is imported by the commands that need it: a box has none of it installed.
 """
@@ -45,6 +45,17 @@ def run(
     http = {"port": port, "host": host}
     settings = _settings(data, config, {"http": http, "broker": {"mqtt_port": mqtt_port}, "": {"roles": role}})
     sys.exit(process.run(settings, check=check))
+
+
+@app.command("setup-token")
+def setup_token(data: Data, config: ConfigFile = None) -> None:
+    """Print a new set-up token for a hub that has no administrator. It voids those before it."""
+    from hub.setup import offline  # noqa: PLC0415 - see above
+
+    try:
+        typer.echo(asyncio.run(offline.renew(_settings(data, config), SystemClock())))
+    except DiwangError as error:
+        _give_up(error)
 
 
 @keys.command("create")

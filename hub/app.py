@@ -41,6 +41,7 @@ from hub.organisation import endpoints as organisation
 from hub.parts import Parts
 from hub.recalls import endpoints as recalls
 from hub.registers import endpoints as registers
+from hub.setup import endpoints as setup
 from hub.stream import endpoints as stream
 from hub.subjects import endpoints as subjects
 from hub.tasks import endpoints as tasks
@@ -52,6 +53,7 @@ API: Final = "/api/v1"
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     accounts.router,
+    setup.router,
     stream.router,
     organisation.router,
     grids.router,

@@ -8,10 +8,7 @@ from functools import partial
 from typing import Any
 
 from hub import housekeeping
-from hub.accounts import repository as accounts
-from hub.accounts.issuing import issue_key
 from hub.accounts.keyring import KeyRing
-from hub.accounts.scopes import Scope
 from hub.anomalies import working as anomalies
 from hub.anomalies.pipeline import AnomalyPipeline
 from hub.certificates.issuing import Issuing
@@ -41,6 +38,7 @@ from hub.parts import Parts
 from hub.readiness import Readiness
 from hub.recalls import working as recalls
 from hub.recalls.scanning import RecallWatch
+from hub.setup.exchanging import new_token
 from hub.storage import migrating
 from hub.storage.database import Database, open_database
 from hub.stream.stream import Stream
@@ -62,8 +60,8 @@ class Hub:
     door: ssl.SSLContext | None
     """How the HTTPS door speaks to boxes; None where it is shut."""
 
-    first_key: str | None = field(repr=False)
-    """The secret of the first API key, when it was made just now."""
+    setup_token: str | None = field(repr=False)
+    """What the first administrator's key is exchanged for; None for a hub that has one, or serves no HTTP."""
 
 
 @asynccontextmanager
@@ -125,12 +123,12 @@ async def open_hub(config: HubConfig, secrets: Secrets, clock: Clock, *, door_po
             wake_commands=intake.dispatcher.wake if intake else _nobody,
         )
         delivery = await opened.enter_async_context(open_delivery(parts)) if "jobs" in config.roles else None
-        first_key = await _first_key(database, clock)
+        setup_token = await _setup_token(config, database, clock)
         running = _running(parts, intake, delivery)
         if trust is not None:
             running["certificates"] = trust.server.run
         door = trust.server.context() if trust is not None else None
-        yield Hub(parts=parts, running=running, door=door, first_key=first_key)
+        yield Hub(parts=parts, running=running, door=door, setup_token=setup_token)
 
 
 def _issuing(config: HubConfig, trust: Trust | None, intake: Intake | None) -> Issuing | None:
@@ -199,11 +197,11 @@ async def _open_database(config: HubConfig, secrets: Secrets) -> AsyncIterator[D
         await database.close()
 
 
-async def _first_key(database: Database, clock: Clock) -> str | None:
+async def _setup_token(config: HubConfig, database: Database, clock: Clock) -> str | None:
+    if "api" not in config.roles:
+        return None
     async with database.write() as session:
-        if await accounts.any_key(session):
-            return None
-        return issue_key(session, clock, "first", [Scope.ADMIN]).secret
+        return await new_token(session, clock)
 
 
 def _nobody() -> None:

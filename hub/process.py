@@ -36,8 +36,9 @@ MISCONFIGURED: Final = 2
 def run(config: HubConfig, *, check: bool = False) -> int:
     """Run the hub until SIGTERM or Ctrl-C and return the exit status: 0 stopped, 1 failed, 2 misconfigured.
 
-    `check` only looks whether the settings can work. Prints the first API key, once, and a line for scripts when the
-    hub answers: `DIWANG_HUB_READY {"hub":"http://…","broker":"mqtt://…","door":"https://…","mqtts":…,"root":…}`.
+    `check` only looks whether the settings can work. Prints a set-up token while there is no administrator, and a line
+    for scripts when the hub answers: `DIWANG_HUB_READY {"hub":"http://…","broker":"mqtt://…","door":"https://…",
+    "mqtts":…,"root":…}`.
     """
     logs.configure(program="hub", level=config.log_level)
     for chatty in ("alembic", "httpx", "uvicorn"):  # httpx would write down whole addresses, and what they hide
@@ -125,12 +126,12 @@ def _listening(http: HttpSection) -> Iterator[socket.socket]:
 
 
 def _announce(hub: Hub, listener: socket.socket) -> None:
-    """Tell people and scripts where the hub is. The key goes to the console, never to the log."""
+    """Tell people and scripts where the hub is. The token goes to the console, never to the log."""
     host, port = listener.getsockname()[:2]
     address = hub.parts.config.http.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    if hub.first_key is not None:
-        print(f"DIWANG_FIRST_KEY {hub.first_key}", flush=True)  # noqa: T201 - shown once, and nowhere else
-        print("  Keep it: it has every right, and is not shown again.", flush=True)  # noqa: T201 - as above
+    if hub.setup_token is not None:
+        print(f"DIWANG_SETUP_TOKEN {hub.setup_token}", flush=True)  # noqa: T201 - shown here, and nowhere else
+        print(f"  {address}/setup: 一小时内用一次 once, within an hour", flush=True)  # noqa: T201 - as above
     ready = {"hub": address, "broker": hub.parts.broker_address}
     if (issuing := hub.parts.issuing) is not None:
         ready |= {"door": issuing.door, "mqtts": issuing.broker, "root": issuing.authority.fingerprint}

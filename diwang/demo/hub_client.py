@@ -15,6 +15,20 @@ class HubRefusedError(PermanentError):
     """The hub said no to something that the demonstration needs."""
 
 
+async def ready(url: str) -> None:
+    """Return when every part of the hub is ready; raise TimeoutError after 30 s."""
+    async with asyncio.timeout(READY_S), httpx.AsyncClient(base_url=url, trust_env=False) as http:
+        while not await _is_ready(http):
+            await asyncio.sleep(0.1)
+
+
+async def set_up(url: str, token: str, name: str) -> str:
+    """Exchange the token of a new hub's console for its first key."""
+    async with httpx.AsyncClient(base_url=url, timeout=10.0, trust_env=False) as http:
+        made = _accepted(await http.post("/api/v1/setup", json={"token": token, "name": name}))
+    return str(made["key"])
+
+
 class HubClient:
     """A caller of one hub with one API key."""
 
@@ -31,19 +45,6 @@ class HubClient:
     ) -> None:
         await self._http.aclose()
 
-    async def ready(self) -> None:
-        """Return when every part of the hub is ready; raise TimeoutError after 30 s."""
-        async with asyncio.timeout(READY_S):
-            while not await self._is_ready():
-                await asyncio.sleep(0.1)
-
-    async def _is_ready(self) -> bool:
-        try:
-            answer = await self._http.get("/readyz")
-        except httpx.TransportError:
-            return False
-        return answer.status_code == httpx.codes.OK
-
     async def get(self, path: str, **query: str) -> Any:  # noqa: ANN401 - any JSON
         """Return what the hub answers; raise HubRefusedError when it refuses."""
         return _accepted(await self._http.get(f"/api/v1{path}", params=query))
@@ -59,6 +60,14 @@ class HubClient:
         _accepted(current)
         headers = {"If-Match": current.headers["ETag"]}
         return _accepted(await self._http.patch(f"/api/v1{path}", json=changes, headers=headers))
+
+
+async def _is_ready(http: httpx.AsyncClient) -> bool:
+    try:
+        answer = await http.get("/readyz")
+    except httpx.TransportError:
+        return False
+    return answer.status_code == httpx.codes.OK
 
 
 def _accepted(answer: httpx.Response) -> Any:  # noqa: ANN401 - any JSON

@@ -6,14 +6,13 @@ Everything lies in one folder; a second run goes on where the first one stopped.
 import asyncio
 import json
 import os
-import re
 import signal
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from diwang.demo import children, district, district_entry, patrol, receiver, rtsp, site
+from diwang.demo import children, district, district_entry, hub_client, patrol, receiver, rtsp, site
 from diwang.demo.hub_client import HubClient
 from diwang.demo.ports import free_ports
 from protocol.clock import SystemClock
@@ -73,17 +72,17 @@ async def _run(data: Path, stack: AsyncExitStack) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     scenes = [_PYTHON, "-m", "diwang.demo.rtsp", str(data / "scenes"), str(rtsp_port)]
     filming = await stack.enter_async_context(children.running(scenes, logs / "scenes.log", environment))
-    key = await _api_key(data)
     hub_command = [_PYTHON, "-m", "diwang", "hub", "run", "--data", str(data / "hub"), "--port", str(http_port)]
     hub_command += ["--mqtt-port", str(mqtt_port), "--config", str(_hub_settings(data))]
     hub_program = await stack.enter_async_context(children.running(hub_command, logs / "hub.log", environment))
     url, broker = f"http://127.0.0.1:{http_port}", f"mqtt://127.0.0.1:{mqtt_port}"
-    hub = await stack.enter_async_context(HubClient(url, key))
     watched = {"hub": (hub_program, logs / "hub.log"), "scenes": (filming, logs / "scenes.log")}
     async with asyncio.TaskGroup() as group:
         for name, (program, log) in watched.items():
             group.create_task(children.watch(name, program, log), name=name)
-        await hub.ready()
+        await hub_client.ready(url)
+        key = await _api_key(data, url)
+        hub = await stack.enter_async_context(HubClient(url, key))
         await district_entry.enter_district(hub, entered)
         await district_entry.enter_gateway(hub, entered)
         await district_entry.enter_channel(hub, entered, f"http://127.0.0.1:{webhook_port}/")
@@ -115,19 +114,18 @@ def _hub_settings(data: Path) -> Path:
     return file
 
 
-async def _api_key(data: Path) -> str:
-    """Return the demonstration's key, made in the hub's folder at the first run."""
+async def _api_key(data: Path, url: str) -> str:
+    """Return the demonstration's key: at the first run it sets the hub up, as its operator would by hand."""
     file = data / "api-key"
     if not file.exists():
-        command = [_PYTHON, "-m", "diwang", "hub", "keys", "create", "--data", str(data / "hub"), "--name", "demo"]
+        command = [_PYTHON, "-m", "diwang", "hub", "setup-token", "--data", str(data / "hub")]
         process = await asyncio.create_subprocess_exec(
-            *command, "--scope", "admin", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
         output, errors = await process.communicate()
-        made = re.search(rb"dw_\w+", output)
-        if made is None:
-            raise PermanentError(f"no API key could be made: {errors.decode(errors='replace').strip()}")
-        district_entry.keep_secret(file, made.group().decode())
+        if process.returncode != 0:
+            raise PermanentError(f"the hub cannot be set up: {errors.decode(errors='replace').strip()}")
+        district_entry.keep_secret(file, await hub_client.set_up(url, output.decode().strip(), "demo"))
     return file.read_text(encoding="utf-8")
 
 

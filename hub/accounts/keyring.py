@@ -25,6 +25,7 @@ TRUSTED_FOR_S: Final = 4.0
 """A key revoked elsewhere is refused within this time; one revoked in this process is refused at once."""
 
 _REMEMBERED: Final = 1024
+_WRONG_TOKENS: Final = 5
 _KEY = re.compile(r"dw_([0-9a-f]{12})_[0-9a-f]{64}")
 
 
@@ -57,6 +58,8 @@ class KeyRing:
         self._known: OrderedDict[bytes, tuple[Caller, float, datetime | None]] = OrderedDict()
         self._uses: dict[str, datetime] = {}
         self._throttle = Throttle(clock)
+        self.setup_tokens = Throttle(clock, same=_WRONG_TOKENS, different=_WRONG_TOKENS, what="set-up tokens")
+        """Slows down who tries set-up tokens: after five wrong ones within a minute everybody there has to wait."""
 
     async def caller_offering(self, secret: str, address: str) -> Caller | None:
         """Return who holds this key, which came from a network address; None when it is unknown, expired or revoked.

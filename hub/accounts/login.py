@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from hub.accounts import repository
 from hub.accounts.issuing import SESSION_LIFE, digest, open_session
 from hub.accounts.schemas import Login
-from hub.api.access import address_of, cookie_name, from_our_page
+from hub.api.access import address_of, cookie_name, refuse_other_sites
 from hub.api.problems import problems
 from hub.parts import PartsHere
 from protocol.errors import RefusedRequestError
@@ -16,7 +16,7 @@ router = APIRouter(tags=["accounts"], responses=problems(403, 405, 503))
 @router.post("/login", status_code=204, responses=problems(400, 401, 413, 422, 429))
 async def log_in(body: Login, request: Request, parts: PartsHere, response: Response) -> None:
     """Open a session of twelve hours for this browser. The cookie is HttpOnly and SameSite=Strict."""
-    _refuse_other_sites(request)
+    refuse_other_sites(request)
     caller = await parts.keys.caller_offering(body.key.get_secret_value(), address_of(request))
     if caller is None:
         raise RefusedRequestError("access.no_key", "the key is unknown, expired or revoked", status=401)
@@ -32,16 +32,10 @@ async def log_in(body: Login, request: Request, parts: PartsHere, response: Resp
 @router.post("/logout", status_code=204)
 async def log_out(request: Request, parts: PartsHere, response: Response) -> None:
     """Close this browser's session."""
-    _refuse_other_sites(request)
+    refuse_other_sites(request)
     name = cookie_name(parts)
     if cookie := request.cookies.get(name):
         async with parts.database.write() as session:
             await repository.close_session(session, digest(cookie))
         parts.keys.forget()
     response.delete_cookie(name, httponly=True, samesite="strict", secure=name.startswith("__Host-"))
-
-
-def _refuse_other_sites(request: Request) -> None:
-    """No other site logs a browser in under a name of its choice, or out. Programs say nothing of sites."""
-    if {"sec-fetch-site", "origin"}.intersection(request.headers) and not from_our_page(request):
-        raise RefusedRequestError("access.cross_site", "the request does not come from this hub's page", status=403)

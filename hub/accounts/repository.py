@@ -3,15 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.accounts.model import ApiKeyRow, SessionRow
-
-
-async def any_key(session: AsyncSession) -> bool:
-    """Tell whether a key was ever made."""
-    return bool(await session.scalar(select(exists(select(ApiKeyRow.id)))))
 
 
 async def find(session: AsyncSession, key_id: str) -> ApiKeyRow | None:

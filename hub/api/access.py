@@ -80,3 +80,12 @@ def from_our_page(request: Request) -> bool:
     if site := request.headers.get("sec-fetch-site"):
         return site == "same-origin"
     return urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")
+
+
+def refuse_other_sites(request: Request) -> None:
+    """Raise RefusedRequestError (403) for what another site made a browser send, where no cookie tells who calls.
+
+    No other site logs a browser in under a name of its choice, or out. Programs say nothing of sites.
+    """
+    if {"sec-fetch-site", "origin"}.intersection(request.headers) and not from_our_page(request):
+        raise RefusedRequestError("access.cross_site", "the request does not come from this hub's page", status=403)

@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from hub.api.access import cookie_name
 from hub.installations import repository as installations
 from hub.parts import Parts, PartsHere
+from hub.setup import repository as setup
 from hub.web.language import COOKIE, language_of
 from hub.words.catalogue import DEFAULT, LANGUAGES, Language, words
 
@@ -57,9 +58,19 @@ async def configs_page(request: Request, parts: PartsHere) -> Response:
 
 
 @router.get("/login")
-async def login_page(request: Request) -> Response:
-    """Where a browser hands in its key."""
+async def login_page(request: Request, parts: PartsHere) -> Response:
+    """Where a browser hands in its key; a hub without an administrator is set up first."""
+    if not await _is_set_up(parts):
+        return RedirectResponse("/setup", status_code=303)
     return _page(request, "login.html")
+
+
+@router.get("/setup")
+async def setup_page(request: Request, parts: PartsHere) -> Response:
+    """Where the console's token becomes the first key, as long as there is no administrator."""
+    if await _is_set_up(parts):
+        return RedirectResponse("/login", status_code=303)
+    return _page(request, "setup.html")
 
 
 @router.get("/kiosk")
@@ -91,6 +102,11 @@ async def choose_language(language: Language, back: Annotated[Place, Query()] = 
     response = RedirectResponse(back, status_code=303)
     response.set_cookie(COOKIE, language, max_age=_YEAR_S, samesite="strict", httponly=True)
     return response
+
+
+async def _is_set_up(parts: Parts) -> bool:
+    async with parts.database.read() as session:
+        return await setup.has_administrator(session, parts.clock.now())
 
 
 async def _page_within(request: Request, parts: Parts, template: str) -> Response:

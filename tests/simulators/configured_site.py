@@ -34,19 +34,19 @@ class HubProcess:
                 sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, stderr=log
             )
         assert self._process.stdout is not None
-        key = ""
+        token = ""
         async with asyncio.timeout(PATIENCE_S):
             async for line in self._process.stdout:
                 word, _, rest = line.decode().partition(" ")
-                if word == "DIWANG_FIRST_KEY":
-                    key = rest.strip()
+                if word == "DIWANG_SETUP_TOKEN":
+                    token = rest.strip()
                 elif word == "DIWANG_HUB_READY":
                     ready = json.loads(rest)
                     break
         self.url, self.mqtt_port = ready["hub"], int(ready["broker"].rpartition(":")[2])
-        self.api = httpx.AsyncClient(
-            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {key}"}, trust_env=False
-        )
+        self.api = httpx.AsyncClient(base_url=f"{self.url}/api/v1", trust_env=False)
+        made = await self.api.post("/setup", json={"token": token, "name": "test"})
+        self.api.headers["Authorization"] = f"Bearer {made.json()['key']}"
         return self
 
     async def __aexit__(self, *_: object) -> None:

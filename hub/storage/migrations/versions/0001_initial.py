@@ -269,6 +269,14 @@ def upgrade() -> None:
     sa.Column('last', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('gateway', 'epoch', 'first', name=op.f('pk_sequence_range'))
     )
+    op.create_table('setup_token',
+    sa.Column('digest', sa.LargeBinary(length=32), nullable=False),
+    sa.Column('created_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('expires_at', base.Utc(timezone=True), nullable=False),
+    sa.Column('used_at', base.Utc(timezone=True), nullable=True),
+    sa.Column('voided_at', base.Utc(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('digest', name=op.f('pk_setup_token'))
+    )
     op.create_table('signed_metadata',
     sa.Column('role', sa.String(length=64), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -1095,6 +1103,7 @@ def downgrade() -> None:
     op.drop_table('stream_event')
     op.drop_table('signed_target')
     op.drop_table('signed_metadata')
+    op.drop_table('setup_token')
     op.drop_table('sequence_range')
     op.drop_table('receipt_message')
     with op.batch_alter_table('recall', schema=None) as batch_op:
