@@ -109,7 +109,7 @@ async def test_a_terminal_that_reports_in_gcj02_is_told_in_wgs84_also_when_it_is
             position = await van.record(Position)
             assert (position.latitude, position.longitude) == pytest.approx((31.30, 120.60), abs=1.1e-6)
             assert position.flags == ("from_gcj02",)
-        asking = asyncio.create_task(van.driver.obey("locate", {}))
+        asking = asyncio.create_task(van.obey("locate"))
         number, serial, _ = await caller.hear()
         assert number == 0x8201
         await caller.say(0x0201, unit.word(serial) + unit.location(now(3), shifted.latitude, shifted.longitude))

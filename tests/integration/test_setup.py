@@ -180,7 +180,8 @@ async def test_another_site_sets_nothing_up(hub: NewHub) -> None:
 
 async def test_the_page_leads_a_new_hub_to_its_set_up_and_everybody_later_to_the_login(hub: NewHub) -> None:
     async def leads(path: str) -> str | None:
-        return (await hub.stranger.get(path)).headers.get("location")
+        location: str | None = (await hub.stranger.get(path)).headers.get("location")
+        return location
 
     assert await leads("/") == "/login"
     assert await leads("/login") == "/setup"
