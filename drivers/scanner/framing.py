@@ -1,7 +1,7 @@
 """From a stream of bytes to single scans: by CR or LF, by STX and ETX, or by the pause after one."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Protocol
 
 LONGEST: Final = 8_192
 """Bytes of one scan. The largest QR code holds 7,089 digits (ISO/IEC 18004)."""
@@ -11,6 +11,28 @@ _ENDS: Final = frozenset(b"\r\n\x03")
 _SPACE: Final = 0x20
 _KEPT: Final = 0x1D
 """The group separator stands for FNC1 inside of a GS1 code; other control bytes say nothing there."""
+
+
+class Framing(Protocol):
+    """Makes scans of the pieces that a line gives."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether a scan has begun that has no end yet."""
+        ...
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was not told, by the name under which it is counted."""
+        ...
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Yield the scans that end in this piece; empty ones are none."""
+        ...
+
+    def close(self) -> Iterator[bytes]:
+        """Yield what is left of the open scan, if that is worth telling: the line is quiet, or over."""
+        ...
 
 
 class Framer:
@@ -25,6 +47,11 @@ class Framer:
     def waits(self) -> bool:
         """Whether a scan has begun that has no end yet."""
         return bool(self._open) or self._dropping
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was not told."""
+        return {"scans_too_long": self.too_long}
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """Yield the scans that end in this piece; empty ones are none."""

@@ -10,11 +10,11 @@ import msgspec
 from drivers.contract import Health, Raw, Report
 from drivers.lines import Line
 from drivers.scanner import codes
-from drivers.scanner.framing import Framer
+from drivers.scanner.framing import Framing
 from drivers.scanner.options import ScannerOptions
 from protocol.clock import Clock
 from protocol.errors import DeviceUnreachableError
-from protocol.messages import Event, EventState, Reading, Severity
+from protocol.messages import Event, EventState, Reading, Severity, Value
 
 SCAN: Final = "scanner.scan"
 _REMEMBERED: Final = 1_000
@@ -27,12 +27,12 @@ class Scanner:
     A scanner at rest is silent, so silence says nothing of it; it is lost when its line breaks.
     """
 
-    def __init__(self, device: str, line: Line, options: ScannerOptions, clock: Clock) -> None:
+    def __init__(self, device: str, line: Line, framing: Framing, options: ScannerOptions, clock: Clock) -> None:
         self.device = device
         self._line = line
+        self._framing = framing
         self._options = options
         self._clock = clock
-        self._framer = Framer()
         self._seen: OrderedDict[bytes, float] = OrderedDict()
         self._repeated = 0
         self._counters_at = clock.monotonic() + options.counters_every_s
@@ -59,7 +59,7 @@ class Scanner:
     async def _piece(self) -> bytes | None:
         """Return the next bytes, or None when the line was quiet for as long as matters now."""
         until_counters_s = max(self._counters_at - self._clock.monotonic(), 0.0)
-        wait_s = min(self._options.pause_s, until_counters_s) if self._framer.waits else until_counters_s
+        wait_s = min(self._options.pause_s, until_counters_s) if self._framing.waits else until_counters_s
         try:
             async with asyncio.timeout(wait_s):
                 piece = await self._line.read()
@@ -70,7 +70,7 @@ class Scanner:
         return piece
 
     def _scans(self, piece: bytes | None) -> Iterator[bytes]:
-        return self._framer.close() if piece is None else self._framer.feed(piece)
+        return self._framing.close() if piece is None else self._framing.feed(piece)
 
     def _is_repeat(self, scan: bytes) -> bool:
         within_s = self._options.repeat_within_s
@@ -93,10 +93,13 @@ class Scanner:
             severity=Severity.INFO,
             id=self._clock.new_id(),
             state=EventState.INSTANT,
-            data=msgspec.to_builtins(codes.read(scan)),
+            data=msgspec.json.decode(
+                msgspec.json.encode(codes.read(scan))
+            ),  # as the wire will have it: lists, not tuples
         )
 
     def _counters(self) -> Reading:
         self._counters_at = self._clock.monotonic() + self._options.counters_every_s
-        counts = {"scans_repeated": float(self._repeated), "scans_too_long": float(self._framer.too_long)}
-        return Reading(device=self.device, at=self._clock.now(), values=dict(counts))
+        counts = {"scans_repeated": self._repeated, **self._framing.counts}
+        values: dict[str, Value] = {name: float(count) for name, count in counts.items()}
+        return Reading(device=self.device, at=self._clock.now(), values=values)

@@ -96,7 +96,7 @@ def _sources(around: Around, seconds: float) -> dict[str, Source]:
     async def usb() -> AsyncIterator[Found]:
         from edge.installer.sources import plugged  # noqa: PLC0415 - as said above
 
-        for source in (plugged.printers, plugged.cameras):
+        for source in (plugged.printers, plugged.cameras, plugged.scanners):
             for each in source(around.dev, around.sys):
                 yield each
 

@@ -22,7 +22,7 @@ from edge.installer.sources.serial_ports import Port
 from edge.installer.writing import OfTheHubError, add_device, change_options, free_name, remove_device
 from firmware_configs.gps import nmea_checksum
 from protocol.errors import ConfigurationError, DeviceRefusedError, DeviceUnreachableError
-from tests.simulators import airwaves, onvif_camera
+from tests.simulators import airwaves, hid_scanner, onvif_camera
 from tests.simulators import bthome_sensor as sensor
 from tests.simulators.gps_units import on_terminal
 from tests.simulators.onvif_camera import Camera, match
@@ -126,6 +126,33 @@ async def test_what_is_plugged_in_is_named_as_it_names_itself(around: Around) ->
     said = found_in(await everything(around))
     assert [(each.kind, each.title) for each in said] == [("printer", "EPSON TM-m30II"), ("camera", "USB Camera")]
     assert said[1].options == {"url": f"usb:{around.dev}/video0"}
+
+
+async def test_scanners_are_told_from_keyboards_and_named_by_a_lasting_link(around: Around) -> None:
+    for number, (descriptor, name) in enumerate(
+        [
+            (hid_scanner.DESCRIPTOR, "Honeywell 1950\x1b[31m"),
+            (hid_scanner.KEYBOARD, "Newland Barcode Scanner"),
+            (hid_scanner.KEYBOARD, "Logitech Keyboard"),
+            (b"\xc0", "Broken"),
+            (hid_scanner.DESCRIPTOR, ""),
+        ]
+    ):
+        around.dev.mkdir(exist_ok=True)
+        (around.dev / f"hidraw{number}").touch()
+        hid_scanner.describe(around.sys, f"hidraw{number}", descriptor, name)
+    (around.dev / "hidraw5").touch()  # one of which the kernel shows nothing
+    (around.dev / "diwang").mkdir()
+    link = around.dev / "diwang/scanner-hid"
+    link.symlink_to("../hidraw0")
+    said = sorted(found_in(await everything(around)), key=rank)
+    assert [(each.title, each.place, each.why) for each in said] == [
+        ("Honeywell 1950[31m", str(link), "hid_scanner"),
+        ("hidraw4", str(around.dev / "hidraw4"), "hid_scanner"),
+        ("Newland Barcode Scanner", str(around.dev / "hidraw1"), "hid_keyboard"),
+    ]
+    assert [each.plausible for each in said] == [True, True, False]
+    assert said[0].options == {"source": {"kind": "hid", "path": str(link)}}
 
 
 async def test_sensors_are_told_apart_by_whether_they_need_a_key(

@@ -158,7 +158,7 @@ def test_units_are_what_systemd_reads(unit: Path) -> None:
 
 
 RULE = re.compile(
-    r'(SUBSYSTEM|KERNEL|ACTION|ATTRS?\{[A-Za-z/]+\}|ENV\{[A-Z0-9_]+\}|SYMLINK|GROUP|MODE|TAG)(==|!=|\+=|=)"[^"\n]*"'
+    r'(SUBSYSTEM|KERNELS?|ACTION|ATTRS?\{[A-Za-z/]+\}|ENV\{[A-Z0-9_]+\}|SYMLINK|GROUP|MODE|TAG)(==|!=|\+=|=)"[^"\n]*"'
 )
 MATCHES, ASSIGNS = {"==", "!="}, {"=", "+="}
 
