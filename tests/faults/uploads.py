@@ -1,8 +1,9 @@
-"""Kills the hub and the box's carrier in the middle of uploads, again and again, and says what came of it.
+"""Kills the hub and the box's carrier in the middle of uploads, cuts the line every megabyte, and says what came of it.
 
     python -m tests.faults.uploads --kills 50
 
-What counts: every clip is at the hub byte for byte, was received once, and nothing unfinished is left behind.
+What counts: every clip is at the hub byte for byte, was received once, and nothing unfinished is left behind; and the
+cuts cost at most MOST_TRAFFIC times the clip's size.
 """
 
 import argparse
@@ -20,12 +21,14 @@ import httpx
 
 from drivers.footage import Clip
 from tests.faults.programs import Hub
+from tests.simulators.fault_proxy import FaultProxy
 from tests.simulators.footage_box import Carrying, FootageBox, noise
 from tests.simulators.ports import free_port
 
 PATIENCE_S = 120.0
 LOOKED_EVERY_S = 0.005
 MIB = 1 << 20
+MOST_TRAFFIC = 1.3
 
 
 @dataclass
@@ -42,9 +45,13 @@ class Outcome:
 class Trial:
     """A hub and a box, both real, and somebody who kills them."""
 
-    def __init__(self, folder: Path, *, limit_kib_s: float) -> None:
-        self.hub = Hub(folder / "hub", folder / "hub.log", http_port=free_port(), mqtt_port=free_port())
-        self._box = FootageBox(folder / "box", int(self.hub.url.rpartition(":")[2]), limit_kib_s=limit_kib_s)
+    def __init__(
+        self, folder: Path, *, limit_kib_s: float, http_port: int | None = None, box_port: int | None = None
+    ) -> None:
+        """The hub listens on `http_port`; the box goes there, or to a line before it that listens on `box_port`."""
+        http_port = http_port or free_port()
+        self.hub = Hub(folder / "hub", folder / "hub.log", http_port=http_port, mqtt_port=free_port())
+        self._box = FootageBox(folder / "box", box_port or http_port, limit_kib_s=limit_kib_s)
         self._carrying: Carrying | None = None
         self.key = ""
         self.outcome = Outcome()
@@ -168,21 +175,44 @@ async def undisturbed(size: int = 64 * MIB) -> float:
     return size / 1e6 / trial.outcome.seconds
 
 
+async def cut(size: int = 48 * MIB, every: int = MIB) -> tuple[Outcome, FaultProxy]:
+    """Carry one clip over a line that breaks after so many bytes of each connection; return the line's counters too."""
+    http_port = free_port()
+    with tempfile.TemporaryDirectory(prefix="diwang-uploads-") as folder:
+        async with FaultProxy(http_port) as line:
+            trial = Trial(Path(folder), limit_kib_s=10_000_000, http_port=http_port, box_port=line.port)
+            try:
+                await trial.start()
+                line.set(cut_after=every)
+                await trial.carry(size, 0, [])
+                await trial.judge()
+            finally:
+                await trial.stop()
+    return trial.outcome, line
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Kill hub and box in mid-upload; print what was lost")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     outcome = asyncio.run(run(arguments.kills, arguments.seed))
+    hurt, line = asyncio.run(cut())
+    traffic = line.counters.bytes_up / hurt.bytes
+    wrong = outcome.wrong + hurt.wrong
+    if traffic > MOST_TRAFFIC:
+        wrong.append(f"cuts cost {traffic:.3f} times the size of the clip")
     rate = asyncio.run(undisturbed())
     facts: dict[str, Any] = {
         "kills": outcome.kills,
         "clips": outcome.clips,
-        "wrong": len(outcome.wrong),
+        "wrong": len(wrong),
+        "cuts": line.counters.cuts,
+        "traffic": round(traffic, 3),
         "undisturbed_mb_s": round(rate, 1),
     }
-    print(facts, *outcome.wrong, sep="\n")
-    raise SystemExit(bool(outcome.wrong))
+    print(facts, *wrong, sep="\n")
+    raise SystemExit(bool(wrong))
 
 
 if __name__ == "__main__":
