@@ -38,10 +38,21 @@ class Tcp(Options, frozen=True, kw_only=True, tag="tcp", tag_field="kind"):
 
 
 class Rfcomm(Options, frozen=True, kw_only=True, tag="rfcomm", tag_field="kind"):
-    """Bluetooth Classic, serial port profile; the printer was paired before. The channel is the profile's, or 1."""
+    """Bluetooth Classic, serial port profile; the printer was paired before. The channel is the profile's, or 1.
 
-    address: BluetoothAddress
+    `path` in place of `address` is a terminal that the system has bound to the printer, such as `/dev/rfcomm0`.
+    """
+
+    address: BluetoothAddress | None = None
     channel: Annotated[int, Meta(ge=1, le=30)] | None = None
+    path: PathName | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what names no printer, or two."""
+        if (self.address is None) == (self.path is None):
+            raise ValueError("give `address` or `path`, and not both")
+        if self.path is not None and self.channel is not None:
+            raise ValueError("`channel` is that of an `address`; a `path` is bound to one already")
 
 
 class Usb(Options, frozen=True, kw_only=True, tag="usb", tag_field="kind"):

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,7 +12,7 @@ import pytest
 
 from drivers import conformance
 from drivers.conformance import Candidate
-from protocol.errors import ConfigurationError, DeviceUnreachableError
+from protocol.errors import ConfigurationError
 from tests.simulators import printer_profiles
 from tests.simulators.ble_printer import ADDRESS, on_air
 from tests.simulators.bluez import bluetooth
@@ -46,7 +45,15 @@ async def usb() -> AsyncIterator[Candidate]:
         yield Candidate("printer", options, nobody, reports=0)
 
 
-@pytest.mark.parametrize("line", [tcp, usb], ids=lambda line: line.__name__)
+@asynccontextmanager
+async def rfcomm() -> AsyncIterator[Candidate]:
+    nobody = {"line": {"kind": "rfcomm", "path": "/dev/no-such-printer"}, "profile": "quick"}
+    async with on_a_cable(Printer(), cooked=True) as path:
+        options = {"line": {"kind": "rfcomm", "path": path}, "profile": "quick"}
+        yield Candidate("printer", options, nobody, reports=0)
+
+
+@pytest.mark.parametrize("line", [tcp, usb, rfcomm], ids=lambda line: line.__name__)
 @pytest.mark.parametrize("check", conformance.CHECKS, ids=lambda check: check.__name__)
 async def test_it_conforms(check: conformance.Check, line: Line, tmp_path: Path) -> None:
     async with line() as candidate:
@@ -84,6 +91,9 @@ async def test_it_conforms_by_bluetooth(tmp_path: Path) -> None:
         ({"line": {"kind": "ble"}}, "address"),
         ({"line": {"kind": "ble", "address": "nowhere"}}, "address"),
         ({"line": {"kind": "pigeon"}}, "pigeon"),
+        ({"line": {"kind": "rfcomm"}}, "address"),
+        ({"line": {"kind": "rfcomm", "address": "00:11:22:33:44:55", "path": "/dev/rfcomm0"}}, "not both"),
+        ({"line": {"kind": "rfcomm", "path": "/dev/rfcomm0", "channel": 1}}, "channel"),
         ({"line": {"kind": "tcp", "host": "h"}, "profile": "no-such-model"}, "no-such-model"),
         ({"line": {"kind": "tcp", "host": "h"}, "broken_off": "perhaps"}, "broken_off"),
         ({"line": {"kind": "ble", "name": "m"}, "profile": "tsc-alpha-3r"}, "bluetooth"),
@@ -102,12 +112,3 @@ async def test_a_box_without_fonts_says_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="fonts-noto-cjk"):
         async with opened("printer", "press", options, tmp_path):
             pass
-
-
-async def test_a_box_without_bluetooth_says_so(tmp_path: Path) -> None:
-    """Either this Python has no such sockets, which a person must change, or the kernel says no."""
-    options = {"line": {"kind": "rfcomm", "address": "00:11:22:33:44:55"}, "profile": "quick"}
-    expected = DeviceUnreachableError if hasattr(socket, "AF_BLUETOOTH") else ConfigurationError
-    with pytest.raises(expected):
-        async with opened("printer", "press", options, tmp_path) as device:
-            await device.fails()

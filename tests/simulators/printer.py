@@ -288,11 +288,15 @@ async def in_the_network(printer: Printer, *, port: int = 0) -> AsyncIterator[in
 
 
 @asynccontextmanager
-async def on_a_cable(printer: Printer) -> AsyncIterator[str]:
-    """Put a printer on a terminal line that looks like a USB printer's device; gives its path."""
+async def on_a_cable(printer: Printer, *, cooked: bool = False) -> AsyncIterator[str]:
+    """Put a printer on a terminal line that looks like a USB printer's device; gives its path.
+
+    A `cooked` one is left as the system makes it, like a bound RFCOMM device: it echoes, and changes line ends.
+    """
     loop = asyncio.get_running_loop()
     far, near = os.openpty()
-    tty.setraw(near)
+    if not cooked:
+        tty.setraw(near)
     os.set_blocking(far, False)
 
     def take() -> None:

@@ -38,7 +38,8 @@ class Line(Protocol):
 
 def line_to(way: Ble | Tcp | Rfcomm | Usb, printer: Printer) -> Line:
     """Return the line that a site has set. Only a line by BLE loads its library."""
-    place = {Ble: "ble:BleLine", Tcp: "stream:TcpLine", Rfcomm: "stream:RfcommLine", Usb: "usb:UsbLine"}[type(way)]
+    rfcomm = "rfcomm:RfcommTerminalLine" if isinstance(way, Rfcomm) and way.path else "rfcomm:RfcommLine"
+    place = {Ble: "ble:BleLine", Tcp: "stream:TcpLine", Rfcomm: rfcomm, Usb: "usb:UsbLine"}[type(way)]
     module, _, name = place.partition(":")
     line: Line = getattr(import_module(f"{__name__}.{module}"), name)(way, printer)
     return line

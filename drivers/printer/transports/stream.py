@@ -1,18 +1,17 @@
-"""Lines that are sockets: TCP, usually port 9100, and RFCOMM, the serial port of Bluetooth Classic."""
+"""Lines that are sockets, such as TCP, usually port 9100."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Final
 
-from drivers.printer.options import Rfcomm, Tcp
+from drivers.printer.options import Tcp
 from drivers.printer.transports.inbox import Inbox
 from firmware_configs.printers import Printer
-from protocol.errors import ConfigurationError, DeviceUnreachableError
+from protocol.errors import DeviceUnreachableError
 
 RAW_PORT: Final = 9100
-_CONNECT_S: Final = 8.0
+CONNECT_S: Final = 8.0
 _STUCK_S: Final = 4.0
 _CLOSE_S: Final = 1.0
 _LONGEST: Final = 1_024
@@ -83,8 +82,7 @@ class TcpLine:
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Socket]:
-        connecting = _within(f"{self._host}:{self._port}", self._connect)
-        line = await connecting
+        line = await within(f"{self._host}:{self._port}", self._connect)
         try:
             yield line
         finally:
@@ -95,41 +93,10 @@ class TcpLine:
         return line
 
 
-class RfcommLine:
-    """A paired printer by Bluetooth Classic."""
-
-    def __init__(self, way: Rfcomm, printer: Printer) -> None:
-        self._address, self._channel = way.address.upper(), way.channel or printer.rfcomm_channel or 1
-        if not hasattr(socket, "AF_BLUETOOTH"):
-            raise ConfigurationError(
-                "RFCOMM needs a Python with Bluetooth sockets, such as Debian's own; this has none"
-            )
-
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Socket]:
-        line = await _within(f"{self._address} channel {self._channel}", self._connect)
-        try:
-            yield line
-        finally:
-            await line.close()
-
-    async def _connect(self) -> Socket:
-        loop = asyncio.get_running_loop()
-        # Not every Python, and no type checker, knows these names.
-        family, protocol = getattr(socket, "AF_BLUETOOTH"), getattr(socket, "BTPROTO_RFCOMM")  # noqa: B009
-        door = socket.socket(family, socket.SOCK_STREAM, protocol)
-        with ExitStack() as undo:
-            undo.callback(door.close)
-            door.setblocking(False)  # noqa: FBT003 - positional in the library
-            await loop.sock_connect(door, (self._address, self._channel))
-            _, line = await loop.create_connection(Socket, sock=door)
-            undo.pop_all()
-        return line
-
-
-async def _within(name: str, connect: Callable[[], Awaitable[Socket]]) -> Socket:
+async def within(name: str, connect: Callable[[], Awaitable[Socket]]) -> Socket:
+    """Connect, but not for ever; raises DeviceUnreachableError when nobody answers."""
     try:
-        async with asyncio.timeout(_CONNECT_S):
+        async with asyncio.timeout(CONNECT_S):
             return await connect()
     except (OSError, TimeoutError) as error:
         raise DeviceUnreachableError(f"{name}: {error or 'no answer'}") from error
