@@ -17,7 +17,8 @@ demo: $(VENV)/.demo  ## Run broker, hub and one site on sample devices; print wh
 	@$(BIN)/diwang demo
 
 test: $(VENV)/.dev system  ## Run every test that a newcomer can run, with the real parts
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/contract tests/integration
+	$(BIN)/pytest tests/e2e  # alone: the browser's library keeps an event loop running in its process
 
 check: $(VENV)/.dev  ## Formatting, lint, types, import contracts, generated documents, house rules
 	$(BIN)/ruff format --check .
