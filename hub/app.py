@@ -53,7 +53,6 @@ API: Final = "/api/v1"
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     accounts.router,
-    setup.router,
     stream.router,
     organisation.router,
     grids.router,
@@ -135,6 +134,7 @@ def create_app(parts: Parts) -> FastAPI:
     for router in GATEWAY_ROUTERS:
         app.include_router(router, prefix=GATEWAY_API, responses=problems.problems(*problems.COMMON))
     app.include_router(login.router)
+    app.include_router(setup.router)
     app.include_router(health.router)
     app.include_router(web.router)
     app.mount("/static", web.static_files)

@@ -25,7 +25,7 @@ async def ready(url: str) -> None:
 async def set_up(url: str, token: str, name: str) -> str:
     """Exchange the token of a new hub's console for its first key."""
     async with httpx.AsyncClient(base_url=url, timeout=10.0, trust_env=False) as http:
-        made = _accepted(await http.post("/api/v1/setup", json={"token": token, "name": name}))
+        made = _accepted(await http.post("/setup", json={"token": token, "name": name}))
     return str(made["key"])
 
 

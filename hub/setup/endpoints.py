@@ -11,10 +11,10 @@ from hub.setup.exchanging import exchange
 from hub.setup.schemas import SetupIn
 from protocol.errors import RefusedRequestError
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter(tags=["accounts"], responses=problems(400, 403, 405, 410, 413, 422, 429, 503))
 
 
-@router.post("/setup", status_code=201, responses=problems(410))
+@router.post("/setup", status_code=201)
 async def set_up(body: SetupIn, request: Request, parts: PartsHere) -> ApiKeyCreated:
     """Exchange the console's one-time token for the first key, which has every right and is in this answer alone.
 

@@ -32,7 +32,7 @@ from tests.serving import new_key, opened_parts, served
 EXAMPLES = 6
 START_PATIENCE_S = 30
 
-OVERLAID = {"/login", "/api/v1/subjects/import", "/api/v1/recalls/import"}
+OVERLAID = {"/login", "/setup", "/api/v1/subjects/import", "/api/v1/recalls/import"}
 """Paths with another method that the description does not tell of there: a page, and `{subject_id}`."""
 
 TEXT = {"text/csv", "application/x-ndjson", "application/offset+octet-stream"}

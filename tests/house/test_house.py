@@ -21,6 +21,7 @@ GENERATED = "hub/storage/migrations/versions"
 # The top of a process, or the border of a plug-in: nowhere else may everything be caught.
 CATCHES_EVERYTHING = {
     "edge/supervisor.py": "a driver is a plug-in",
+    "edge/resting.py": "a driver is a plug-in",
     "drivers/registry.py": "a driver is a plug-in, and importing it runs it",
     "hub/process.py": "the top of the hub",
     "hub/ingest/isolating.py": "consumers are plug-ins, and one gateway's message must not stop another's",

@@ -189,6 +189,30 @@ async def test_an_older_version_is_refused(hub: Hub, box: Box) -> None:
     assert await box.fetch() == new
 
 
+@pytest.mark.parametrize("role", ["snapshot", "configs"])
+async def test_an_older_part_among_newer_ones_is_refused(hub: Hub, box: Box, role: str) -> None:
+    """Each part is genuine, and signed by the right key; what they were never is together."""
+    older: dict[str, bytes] = {}
+
+    def part_of(url: str) -> str:
+        return url.rpartition("/")[2].partition(".")[2].partition("-")[0].removesuffix(".json")
+
+    def keep(url: str, answer: bytes) -> bytes:
+        older[part_of(url)] = answer
+        return answer
+
+    await hub.publish("g1", CONFIG)
+    box.attack = keep
+    old = await box.fetch()
+    await hub.publish("g1", "# newer\n" + CONFIG)
+    assert role in older
+    box.attack = lambda url, answer: older[role] if part_of(url) == role else answer
+    with pytest.raises(NotTrustedError):
+        await box.fetch()
+    box.attack = None
+    assert await box.fetch() != old
+
+
 async def test_a_hub_that_is_kept_from_speaking_is_noticed(hub: Hub, box: Box) -> None:
     await hub.publish("g1", CONFIG)
     await box.fetch()

@@ -140,7 +140,9 @@ async def test_a_box_without_a_file_gets_one(hub: SecureHub, tmp_path: Path) -> 
 
 async def test_the_private_key_is_on_the_box_and_nowhere_else(hub: SecureHub, tmp_path: Path) -> None:
     done, _ = await enrol(hub.order("secret1")["ticket"], site(tmp_path, "secret1"))
-    own = content(done.file.parent / "box" / identity.FOLDER / identity.IDENTITY).decode()
+    file = done.file.parent / "box" / identity.FOLDER / identity.IDENTITY
+    assert file.stat().st_mode & 0o777 == 0o600
+    own = content(file).decode()
     key = re.findall(r"PRIVATE KEY-----\n(.*?)\n-----END", own, re.DOTALL)[0].replace("\n", "")
     data = hub.folder.parent / "data"
     for kept in [*files_of(data), hub.folder.parent / "hub.log"]:

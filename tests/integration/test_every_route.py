@@ -25,7 +25,7 @@ OPEN = {
     ("GET", "/gateway/v1/authority"),
     ("POST", "/gateway/v1/enrol"),
     ("GET", "/setup"),
-    ("POST", "/api/v1/setup"),
+    ("POST", "/setup"),
 }
 """Pages without data, logging in and out, whether the hub lives, and the description of the API; the hub's root
 certificate; and what a one-time code is needed for: enrolment, and the set-up of a new hub."""

@@ -50,7 +50,7 @@ class Hub:
 
     def set_up(self, token: str) -> httpx.Response:
         body = {"token": token, "name": "office"}
-        return httpx.post(f"{self.ready['hub']}/api/v1/setup", json=body, trust_env=False)
+        return httpx.post(f"{self.ready['hub']}/setup", json=body, trust_env=False)
 
     def get(self, path: str, key: str | None = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {key}"} if key else {}

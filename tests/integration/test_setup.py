@@ -40,7 +40,7 @@ class NewHub:
         return shown
 
     async def set_up(self, token: str, name: str = "office") -> httpx.Response:
-        return await self.stranger.post("/api/v1/setup", json={"token": token, "name": name})
+        return await self.stranger.post("/setup", json={"token": token, "name": name})
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ async def test_the_database_holds_no_usable_token(hub: NewHub) -> None:
 )
 async def test_what_makes_no_sense_uses_nothing_up(body: dict[str, object], hub: NewHub) -> None:
     token = await hub.token()
-    assert (await hub.stranger.post("/api/v1/setup", json=body)).status_code == 422
+    assert (await hub.stranger.post("/setup", json=body)).status_code == 422
     assert (await hub.set_up(token)).status_code == 201
 
 
@@ -173,7 +173,7 @@ async def test_another_site_sets_nothing_up(hub: NewHub) -> None:
     token = await hub.token()
     elsewhere = {"Origin": "https://evil.example"}
     body = {"token": token, "name": "office"}
-    answer = await hub.stranger.post("/api/v1/setup", json=body, headers=elsewhere)
+    answer = await hub.stranger.post("/setup", json=body, headers=elsewhere)
     assert rule(answer) == (403, "access.cross_site")
     assert (await hub.set_up(token)).status_code == 201
 

@@ -45,7 +45,7 @@ class HubProcess:
                     break
         self.url, self.mqtt_port = ready["hub"], int(ready["broker"].rpartition(":")[2])
         self.api = httpx.AsyncClient(base_url=f"{self.url}/api/v1", trust_env=False)
-        made = await self.api.post("/setup", json={"token": token, "name": "test"})
+        made = await self.api.post(f"{self.url}/setup", json={"token": token, "name": "test"})
         self.api.headers["Authorization"] = f"Bearer {made.json()['key']}"
         return self
 

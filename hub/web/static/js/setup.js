@@ -20,7 +20,7 @@ async function send(path, body) {
 form.addEventListener("submit", async (submitted) => {
   submitted.preventDefault();
   problem.hidden = true;
-  const response = await send("/api/v1/setup", { token: form.token.value.trim(), name: form.who.value.trim() });
+  const response = await send("/setup", { token: form.token.value.trim(), name: form.who.value.trim() });
   if (!response?.ok) {
     problem.textContent = problem.dataset[said[response?.status] ?? "away"];
     problem.hidden = false;
