@@ -69,7 +69,9 @@ async def test_an_answer_may_take_as_long_as_it_likes(api: Api) -> None:
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_a_slow_request_that_comes_in_time_is_answered(api: Api) -> None:
+async def test_a_slow_request_that_comes_in_time_is_answered(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PatientProtocol, "head_within_s", MUCH_LATER_S)
+    monkeypatch.setattr(PatientProtocol, "body_within_s", MUCH_LATER_S)
     body = json.dumps({"key": api.key}).encode()
     head = f"POST /login HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     async with served(api.app) as url:
