@@ -422,5 +422,7 @@ async def test_reading_and_writing_at_once(store: TelemetryStore) -> None:
         assert len(await store.samples(FRIDGE._replace(gateway=f"g{number}"), *EVER, 99)) == 15
 
 
-async def test_it_answers(store: TelemetryStore) -> None:
+async def test_it_answers_and_a_question_changes_nothing(store: TelemetryStore) -> None:
+    await store.commit([arrival(reading(1, temperature_c=4.5))])
     await store.ping()
+    assert await store.samples(FRIDGE, *EVER, 10) == [Sample(after(1), 4.5)]

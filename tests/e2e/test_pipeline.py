@@ -42,6 +42,8 @@ def test_the_alert_is_linked_to_subject_grid_officer_and_archive(demo: Demo) -> 
 def test_the_frozen_camera_and_the_officer_who_left_are_told_too(demo: Demo) -> None:
     demo.line(r"inspector .*画面冻结", 120)
     demo.line(r"inspector .*离开责任网格", 180)
+    told = {item["type"] for item in demo.get("/alerts")["items"] if item["officer"]}
+    assert {"camera.frozen", "location.outside-grid"} <= told
 
 
 def test_the_track_is_there_as_geojson(demo: Demo) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 import pytest
 import trustme
 
+from edge.process import EXIT_HUNG
 from protocol.messages import Event
 from tests.faults.programs import Tmpfs
 from tests.integration.test_edge_to_hub import QUICK, assert_no_gap, seen
@@ -110,11 +111,13 @@ async def test_with_its_disk_full_it_still_ends_when_told(
     await hub.until(lambda: len(hub.batches) > 3)
     disk.fill()
     await seen(lambda: "sources_are_held_back" in edge.log.read_text(), within_s=30)
-    await edge.end(within_s=STOPPED_WITHIN_S)
+    # By itself, or by its deadline where what waits for the disk holds it up; never by a crash.
+    assert await edge.end(within_s=STOPPED_WITHIN_S) in {0, EXIT_HUNG}
     hub.silent = False
     disk.free()
     await edge.start()
     kept = {int(line) for line in (tmp_path / "e" / "kept").read_text().split()}
+    assert len(kept) > 3
     await hub.until(lambda: kept <= set(events(hub, "e")))
 
 

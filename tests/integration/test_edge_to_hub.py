@@ -76,8 +76,10 @@ async def test_records_arrive_in_order_and_the_state_says_so(
 async def test_the_last_will_says_that_a_box_is_gone(broker: NatsServer, hub: HubStandIn, tmp_path: Path) -> None:
     edge = await started(site(tmp_path, broker.mqtt_port))
     await hub.until(lambda: bool(hub.states) and hub.states[-1].online)
+    alive = hub.states[-1]
     await edge.kill()
     await hub.until(lambda: not hub.states[-1].online)
+    assert (hub.states[-1].gateway, hub.states[-1].epoch) == (alive.gateway, alive.epoch)
 
 
 async def test_it_keeps_everything_from_the_first_second_with_the_hub_never_reached(tmp_path: Path) -> None:

@@ -316,6 +316,8 @@ async def test_a_gateway_that_answers_nothing_does_not_stand_before_others(
             await api.post("/commands", {"gateway": "g1", "name": "snapshot"})
         late = await api.post("/commands", {"gateway": "g2", "name": "snapshot"})
         await until(lambda: api.get(f"/commands/{late['id']}"), lambda each: each["times_sent"] > 0)
+        async with asyncio.timeout(15):
+            assert str((await second.commands.get()).id) == late["id"]
 
 
 async def test_a_step_back_of_the_clock_does_not_hold_commands_back() -> None:

@@ -394,6 +394,7 @@ async def test_periodic_work_goes_on_after_the_clock_was_set_back(database: Data
                     await changed.wait()
                     changed.clear()
                 clock.step(step_s)
+        assert len(await stored(database)) == 4
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

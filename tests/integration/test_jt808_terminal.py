@@ -254,7 +254,7 @@ async def test_another_unit_with_the_same_number_gets_no_code(tmp_path: Path, po
 async def test_an_unknown_terminal_is_hung_up_on(tmp_path: Path, port: int) -> None:
     async with box(tmp_path, port), unit.calling(port, "13900000000") as stranger:
         await stranger.say(0x0100, unit.registration())
-        await stranger.gone()
+        assert await stranger.gone() == b""
 
 
 async def test_a_terminal_that_reconnects_takes_over(tmp_path: Path, port: int) -> None:
@@ -316,7 +316,7 @@ async def test_single_bytes_do_not_keep_a_connection(
                 await asyncio.sleep(0.02)
 
         dribbling = asyncio.create_task(dribble())
-        await slow.gone()
+        assert await slow.gone() == b""
         dribbling.cancel()
         await asyncio.wait((dribbling,))
 
@@ -349,7 +349,7 @@ async def test_a_terminal_that_does_not_read_is_cut_off(
     monkeypatch.setattr(session, "_UNSENT_BYTES", -1)
     async with box(tmp_path, port), unit.calling(port) as deaf:
         await deaf.say(0x0100, unit.registration())
-        await deaf.gone()
+        assert await deaf.gone() == b""
 
 
 async def test_while_the_box_takes_nothing_the_terminal_waits(tmp_path: Path, port: int) -> None:

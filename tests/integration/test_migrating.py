@@ -42,6 +42,8 @@ async def test_it_can_be_walked_back_and_forth(empty_database: Database) -> None
         assert await connection.run_sync(tables) == set()
     await migrating.upgrade(empty_database)
     await migrating.upgrade(empty_database)
+    async with empty_database.engine.connect() as connection:
+        assert await connection.run_sync(tables) == set(metadata.tables)
 
 
 async def test_several_processes_may_start_at_once(postgresql: str) -> None:
@@ -49,6 +51,8 @@ async def test_several_processes_may_start_at_once(postgresql: str) -> None:
         workers = [open_database(url) for _ in range(4)]
         await asyncio.gather(*(migrating.upgrade(worker) for worker in workers))
         for worker in workers:
+            async with worker.engine.connect() as connection:
+                assert await connection.run_sync(tables) == set(metadata.tables)
             await worker.close()
 
 

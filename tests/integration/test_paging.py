@@ -129,7 +129,8 @@ def written(*keys: object) -> str:
 )
 def test_a_forged_cursor_is_refused_or_harmless(cursor: str) -> None:
     with suppress(RefusedRequestError):
-        Paging(10, cursor).following(select(ApiKeyRow), NEWEST_FIRST)
+        narrowed = Paging(10, cursor).following(select(ApiKeyRow), NEWEST_FIRST)
+        assert narrowed.whereclause is not None
 
 
 @pytest.mark.parametrize(

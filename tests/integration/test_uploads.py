@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ from hub.storage.database import Database
 from hub.uploads.folder import PartFile
 from hub.uploads.model import Upload
 from protocol.errors import StoreUnavailableError
-from tests.footage import VERSION, Clip, Tus, checksum, encoded
+from tests.footage import OCTETS, VERSION, Clip, Tus, checksum, encoded
 from tests.serving import Api, new_key, served
 
 CLIP = Clip.of(300_000)
@@ -367,19 +368,22 @@ async def test_who_says_nothing_is_not_waited_for(api: Api, parts: Parts) -> Non
     settings = parts.config.uploads.model_copy(update={"silence_s": 0.05})
     impatient = replace(parts, config=parts.config.model_copy(update={"uploads": settings}))
 
-    async def silent() -> AsyncIterator[bytes]:
-        yield CLIP.payload[:10]
-        await asyncio.Event().wait()
-
     async with served(create_app(impatient)) as address:
         key = {"Authorization": f"Bearer {api.key}"}
         async with httpx.AsyncClient(base_url=address, headers=key, trust_env=False, timeout=SOON_S) as client:
             tus = Tus(client)
             url = await tus.begun(CLIP)
-            sending = asyncio.create_task(tus.patch(url, 0, silent()))
-            await reached(tus, url, 10)
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+            # A client that reads while it should still be sending; nobody else may ask, a newer request would end it.
+            length = {"Host": "hub", "Upload-Offset": "0", "Content-Length": str(len(CLIP.payload))}
+            head = "".join(f"{name}: {value}\r\n" for name, value in (VERSION | OCTETS | key | length).items())
+            hub = urlsplit(address)
+            reader, writer = await asyncio.open_connection(hub.hostname, hub.port)
+            writer.write(f"PATCH {url} HTTP/1.1\r\n{head}\r\n".encode() + CLIP.payload[:10])
+            async with asyncio.timeout(SOON_S):
+                answer = await reader.readuntil(b"\r\n")
+            writer.close()
+            assert answer.split()[1] == b"408"
+            assert await tus.offset(url) == 10
 
 
 async def test_a_gateway_uploads_with_its_password(api: Api) -> None:

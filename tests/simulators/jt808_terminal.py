@@ -5,7 +5,7 @@ It shares no code with the driver, so that both would have to misread the standa
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
 
@@ -176,14 +176,14 @@ class Caller:
         assert await self.authenticate(code) == 0
         return code
 
-    async def gone(self) -> None:
-        """Wait until the box has hung up."""
+    async def gone(self) -> bytes:
+        """Wait until the box has hung up; return what it said until then."""
+        said = b""
         async with asyncio.timeout(20):
-            try:
-                while await self._reader.read(1024):
-                    pass
-            except ConnectionError:
-                return
+            with suppress(ConnectionError):
+                while piece := await self._reader.read(1024):
+                    said += piece
+        return said
 
 
 @asynccontextmanager

@@ -48,7 +48,13 @@ def test_whoever_keeps_a_store_there_is_alone(tmp_path: Path, own: str) -> None:
 
 def test_processes_of_one_hub_share_it(tmp_path: Path) -> None:
     embedded_elsewhere = config(tmp_path, **{**ELSEWHERE, "broker": {}, "roles": ["api"]})
-    with data_folder.held(config(tmp_path, **ELSEWHERE)), data_folder.held(embedded_elsewhere):
+    alone = config(tmp_path)
+    with (
+        data_folder.held(config(tmp_path, **ELSEWHERE)),
+        data_folder.held(embedded_elsewhere),
+        pytest.raises(ConfigurationError, match="another hub"),
+        data_folder.held(alone),
+    ):
         pass
 
 

@@ -39,7 +39,8 @@ def test_a_bent_stream_is_survived(language: Callable[[], Language], bends: list
     stream = bytearray(GOOD if language is Nmea else JSON)
     for place, byte in bends:
         stream[place % len(stream)] = byte
-    recordings.positions_of(language(), [bytes(stream)], BOX)
+    positions, _ = recordings.positions_of(language(), [bytes(stream)], BOX)
+    assert all(abs(each.latitude) <= 90 and abs(each.longitude) <= 180 and each.at.tzinfo for each in positions)
 
 
 @given(bends=st.lists(st.tuples(st.integers(0, 4_000), st.integers(1, 255)), min_size=1, max_size=30))

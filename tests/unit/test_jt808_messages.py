@@ -101,6 +101,7 @@ def test_no_body_hurts(body: bytes, revised: bool) -> None:  # noqa: FBT001 - hy
 
 
 def understand(raw: bytes, assembly: Assembly) -> None:
+    """Read a message in every way that there is: nothing but a refusal may be raised, and any other error fails."""
     try:
         whole = assembly.add(read(raw), 0.0)
     except UndecodableMessageError:

@@ -180,6 +180,7 @@ async def test_a_driver_that_swallows_its_cancellation_is_stopped_all_the_same(t
         await box.until(lambda: second.opened > 5)
         box.supervisor.restart("a")
         await box.until(lambda: first.opened == 2)
+        assert first.closed == 1
 
 
 async def _fail() -> None:
@@ -195,6 +196,7 @@ async def test_a_cancellation_that_nobody_asked_for_is_a_failure_like_any_other(
     script = Script([given_up, says(reading(1))])
     async with running(tmp_path, a=script) as box:
         await box.until(lambda: script.opened == 2 and box.status("a") is DeviceState.OK)
+        assert [each.device for each in await box.records(1)] == ["a"]
 
 
 async def test_what_a_device_says_is_closed_before_the_device(tmp_path: Path) -> None:
