@@ -17,6 +17,7 @@ import msgspec
 
 from drivers.contract import Report
 from drivers.footage import FOLDER, carriage, discard, present
+from drivers.reaping import reap
 from edge.backoff import delays
 from edge.config import GATEWAY_DEVICE, PASSWORD_VARIABLE, Config, Secret
 from edge.outbox import Outbox
@@ -148,13 +149,7 @@ class Uploads:
             yield process
         finally:
             process.stdin.close()
-            try:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(process.wait(), _END_WITHIN_S)
-            finally:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+            await reap(process, _END_WITHIN_S)
 
 
 def _tell(process: Process, word: bytes) -> None:

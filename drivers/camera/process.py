@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from drivers.camera.channel import GRACE_S, Begin, FromChild, Take, from_child, pack
+from drivers.reaping import reap
 from protocol.errors import DeviceUnreachableError
 
 PIECE = 65_536
@@ -45,14 +46,8 @@ class Child:
     async def end(self) -> None:
         """Let it put down what it must, then see that it is gone. On return the process is reaped."""
         assert self._process.stdin is not None  # noqa: S101 - opened with a pipe
-        try:
-            self._process.stdin.close()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), GRACE_S + 0.5)
-        finally:
-            with suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
+        self._process.stdin.close()
+        await reap(self._process, GRACE_S + 0.5)
 
     def kill(self) -> None:
         """End it at once, whatever it is stuck in."""

@@ -12,11 +12,13 @@ import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from io import FileIO
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+from drivers.reaping import reap
 from drivers.terminal.kiosk import launch
 from protocol.errors import DeviceUnreachableError
 
@@ -78,15 +80,9 @@ class Browser:
 
     async def end(self) -> None:
         """Let it close itself, then see that it and its children are gone. On return it is reaped."""
-        try:
-            with suppress(DeviceUnreachableError):
-                self._send(json.dumps({"id": next(self._numbers), "method": "Browser.close"}).encode() + _END)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), _GRACE_S)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            await self._process.wait()
+        with suppress(DeviceUnreachableError):
+            self._send(json.dumps({"id": next(self._numbers), "method": "Browser.close"}).encode() + _END)
+        await reap(self._process, _GRACE_S, kill=partial(os.killpg, self._process.pid, signal.SIGKILL))
 
 
 @asynccontextmanager
