@@ -53,7 +53,8 @@ def layout_of(descriptor: Descriptor | None) -> Layout:
     """
     if descriptor is None:
         return SUGGESTED
-    data = next((field for field in descriptor.inputs if _DATA in field.usages and field.bits == _BYTE), None)
+    bytewise = (field for field in descriptor.inputs if field.bits == _BYTE)
+    data = next((field for field in bytewise if _DATA in field.usages[: field.count]), None)
     if data is None:
         is_keyboard = _KEYBOARD in descriptor.applications
         raise DeviceUnreachableError(

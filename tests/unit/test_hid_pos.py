@@ -69,6 +69,12 @@ def test_a_descriptor_that_makes_no_sense_is_refused(raw: bytes, reason: str) ->
         read_descriptor(raw)
 
 
+def test_a_usage_without_a_value_of_its_own_is_no_data() -> None:
+    raw = bytes.fromhex("0b02008c00a101 7508 9501 0bff008c00 0bfe008c00 8102 c0")
+    with pytest.raises(DeviceUnreachableError, match="no scanner in HID-POS mode"):
+        layout_of(read_descriptor(raw))
+
+
 def test_values_are_pushed_and_popped_and_long_items_passed_over() -> None:
     raw = bytes.fromhex("058ca1017508 9501 a4 9504 0902 8102 b4 fe02aa0102 0903 8102 c0")
     assert [(field.offset, field.count) for field in read_descriptor(raw).inputs] == [(0, 4), (32, 1)]
