@@ -25,7 +25,7 @@ from protocol.errors import ConfigurationError, DeviceRefusedError, DeviceUnreac
 from tests.simulators import airwaves, hid_scanner, onvif_camera
 from tests.simulators import bthome_sensor as sensor
 from tests.simulators.gps_units import on_terminal
-from tests.simulators.onvif_camera import Camera, match
+from tests.simulators.onvif_camera import Camera, as_found, match
 from tests.simulators.ports import free_port
 
 GGA = "GNGGA,084501.00,2434.2000,N,11806.0000,E,1,11,0.9,12.0,M,9.0,M,,"
@@ -242,34 +242,20 @@ def test_devices_that_the_hub_configures_are_not_added_here(file: Path) -> None:
     assert file.read_text(encoding="utf-8") == SITE
 
 
-def camera_at(service: str) -> Found:
-    return Found(
-        kind="camera",
-        title="Yard",
-        place="127.0.0.1",
-        plausible=True,
-        why="onvif",
-        driver="camera",
-        options={},
-        wants=("user",),
-        service=service,
-    )
-
-
 async def test_a_camera_is_asked_for_its_streams_and_its_wrong_clock_is_told(file: Path) -> None:
     async with onvif_camera.on_http(Camera(clock_off=timedelta(minutes=-3))) as service:
         with pytest.raises(DeviceRefusedError):
             await adding.add(
-                file, camera_at(service), Answers(name="camera-1", username="admin", password=PASSWORD[::-1])
+                file, as_found(service), Answers(name="camera-1", username="admin", password=PASSWORD[::-1])
             )
         with pytest.raises(ConfigurationError, match="only to a user"):
-            await adding.add(file, camera_at(service), Answers(name="camera-1"))
+            await adding.add(file, as_found(service), Answers(name="camera-1"))
         answers = Answers(name="camera-1", username="admin", password=PASSWORD)
-        added = await adding.add(file, camera_at(service), answers)
+        added = await adding.add(file, as_found(service), answers)
     assert added.clock_off_s == pytest.approx(-180, abs=20)
     assert added.config.devices["camera-1"].options["sub_stream"].endswith("102")
     assert PASSWORD not in repr(answers) + str(added.config.devices)
-    gone = camera_at(f"http://127.0.0.1:{free_port()}/onvif/device_service")
+    gone = as_found(f"http://127.0.0.1:{free_port()}/onvif/device_service")
     with pytest.raises(DeviceUnreachableError):
         await adding.add(file, gone, Answers(name="camera-2", username="admin", password=PASSWORD))
 

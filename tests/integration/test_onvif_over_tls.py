@@ -14,12 +14,11 @@ from drivers.camera.options import CameraOptions
 from drivers.contract import Health, Obeys
 from edge.installer import adding
 from edge.installer.adding import Answers
-from edge.installer.found import Found
 from protocol.clock import SystemClock
 from protocol.errors import ConfigurationError, DeviceRefusedError, DeviceUnreachableError
 from protocol.messages import DeviceState
 from tests.simulators import onvif_camera
-from tests.simulators.onvif_camera import Camera, certificate
+from tests.simulators.onvif_camera import Camera, as_found, certificate
 from tests.simulators.ports import free_port
 
 USER, PASSWORD = "admin", "s3cret"
@@ -137,18 +136,7 @@ def test_options_that_mean_no_camera_are_refused(options: dict[str, str], reason
 async def test_the_installer_pins_what_the_camera_shows(tmp_path: Path) -> None:
     context, fingerprint = certificate(tmp_path)
     async with onvif_camera.on_https(Camera(), context) as service:
-        found = Found(
-            kind="camera",
-            title="Yard",
-            place="127.0.0.1",
-            plausible=True,
-            why="onvif",
-            driver="camera",
-            options={},
-            wants=("user",),
-            service=service,
-        )
         answers = Answers(name="camera-1", username=USER, password=PASSWORD)
-        options = (await adding._asked(found, answers))[0]
+        options = (await adding._asked(as_found(service), answers))[0]
     assert (options["service"], options["certificate"]) == (service, fingerprint)
     assert options["url"].startswith("rtsp://127.0.0.1:554/")

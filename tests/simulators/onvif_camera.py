@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from drivers.camera import discovery
+from edge.installer.found import Found
 
 _ENVELOPE = (
     '<?xml version="1.0" encoding="UTF-8"?>'
@@ -248,3 +249,18 @@ def _reply(ear: socket.socket, answers: "list[bytes | str]") -> None:
     assert "NetworkVideoTransmitter" in call.decode()
     for each in answers:
         ear.sendto(each if isinstance(each, bytes) else answer(number[1], each), caller)
+
+
+def as_found(service: str) -> Found:
+    """Return what the installer's scan shows of a camera with its service here; it wants a user."""
+    return Found(
+        kind="camera",
+        title="Yard",
+        place="127.0.0.1",
+        plausible=True,
+        why="onvif",
+        driver="camera",
+        options={},
+        wants=("user",),
+        service=service,
+    )

@@ -11,11 +11,11 @@ import socket
 import termios
 import tty
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 
 from drivers.printer.options import Rfcomm
 from drivers.printer.transports.character import CharacterDevice
-from drivers.printer.transports.stream import CONNECT_S, Socket, within
+from drivers.printer.transports.stream import CONNECT_S, Socket, connected_by
 from firmware_configs.printers import Printer
 from protocol.errors import ConfigurationError, DeviceUnreachableError
 
@@ -41,13 +41,8 @@ class RfcommLine:
                 "this kernel has no RFCOMM: its modules bluetooth and rfcomm are missing"
             ) from error
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Socket]:
-        line = await within(f"{self._address} channel {self._channel}", self._connect)
-        try:
-            yield line
-        finally:
-            await line.close()
+    def connected(self) -> AbstractAsyncContextManager[Socket]:
+        return connected_by(f"{self._address} channel {self._channel}", self._connect)
 
     async def _connect(self) -> Socket:
         loop = asyncio.get_running_loop()

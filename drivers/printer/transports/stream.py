@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 from drivers.printer.options import Tcp
@@ -80,23 +80,23 @@ class TcpLine:
     def __init__(self, way: Tcp, printer: Printer) -> None:
         self._host, self._port = way.host, way.port or printer.tcp_port or RAW_PORT
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Socket]:
-        line = await within(f"{self._host}:{self._port}", self._connect)
-        try:
-            yield line
-        finally:
-            await line.close()
+    def connected(self) -> AbstractAsyncContextManager[Socket]:
+        return connected_by(f"{self._host}:{self._port}", self._connect)
 
     async def _connect(self) -> Socket:
         _, line = await asyncio.get_running_loop().create_connection(Socket, self._host, self._port)
         return line
 
 
-async def within(name: str, connect: Callable[[], Awaitable[Socket]]) -> Socket:
-    """Connect, but not for ever; raises DeviceUnreachableError when nobody answers."""
+@asynccontextmanager
+async def connected_by(name: str, connect: Callable[[], Awaitable[Socket]]) -> AsyncIterator[Socket]:
+    """Connect, but not for ever, and close on leaving; raises DeviceUnreachableError when nobody answers."""
     try:
         async with asyncio.timeout(CONNECT_S):
-            return await connect()
+            line = await connect()
     except (OSError, TimeoutError) as error:
         raise DeviceUnreachableError(f"{name}: {error or 'no answer'}") from error
+    try:
+        yield line
+    finally:
+        await line.close()

@@ -2,7 +2,7 @@
 
 import { get, getTagged, put } from "./api.js";
 import { element } from "./element.js";
-import { field } from "./order_form.js";
+import { field, trouble } from "./forms.js";
 import { problemWords, words } from "./words.js";
 
 const dialog = document.getElementById("editor");
@@ -14,13 +14,9 @@ export function edit({ gateway, content, release, reason, tag, done, closed }) {
   text.value = content;
   const wanted = element("input", { id: "config-release", name: "release", maxlength: 64, autocomplete: "off", value: release });
   const why = element("input", { id: "config-reason", name: "reason", maxlength: 200, required: true, autocomplete: "off", value: reason });
-  const problem = element("p", { class: "problem lines", role: "alert", hidden: true });
+  const problem = trouble("lines");
   const newest = element("section", { class: "newest", hidden: true });
   const submit = element("button", { type: "submit", class: "primary" }, words("configs.publish"));
-  const say = (said) => {
-    problem.textContent = said;
-    problem.hidden = false;
-  };
   const showNewest = async () => {
     const { found, tag: theirs } = await getTagged(`/configs/${gateway}`);
     const { version, author, reason: because, content: their } = found.desired;
@@ -31,9 +27,9 @@ export function edit({ gateway, content, release, reason, tag, done, closed }) {
   };
   const send = async (submitted) => {
     submitted.preventDefault();
-    problem.hidden = true;
+    problem.hide();
     if (!why.value.trim()) {
-      say(words("configs.reason_needed"));
+      problem.say(words("configs.reason_needed"));
       why.focus();
       return;
     }
@@ -43,8 +39,8 @@ export function edit({ gateway, content, release, reason, tag, done, closed }) {
       dialog.close();
       await done();
     } catch (refused) {
-      say(refused.status === 412 ? words("configs.start_over") : problemWords(refused));
-      if (refused.status === 412) await showNewest().catch((error) => say(problemWords(error)));
+      problem.say(refused.status === 412 ? words("configs.start_over") : problemWords(refused));
+      if (refused.status === 412) await showNewest().catch((error) => problem.say(problemWords(error)));
     } finally {
       submit.disabled = false;
     }
@@ -57,7 +53,7 @@ export function edit({ gateway, content, release, reason, tag, done, closed }) {
       field(words("configs.content"), text, words("configs.content_hint")),
       field(words("configs.release_field"), wanted),
       field(words("configs.reason_field"), why),
-      problem,
+      problem.shown,
       newest,
       element("div", { class: "buttons" }, submit, element("button", { type: "button", class: "secondary", onclick: () => dialog.close() }, words("configs.give_up"))),
     ),

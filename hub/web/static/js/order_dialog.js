@@ -3,6 +3,7 @@
 import { post, remove } from "./api.js";
 import { ask } from "./asking.js";
 import { element } from "./element.js";
+import { trouble } from "./forms.js";
 import { orderForm } from "./order_form.js";
 import { VALID_S, badgeOf, isUnderWay, leftWords, secondsLeft, stateOf } from "./orders.js";
 import { at, problemWords, words } from "./words.js";
@@ -174,15 +175,6 @@ function buttons(...more) {
   const problem = trouble();
   const cancel = () => act(() => remove(`/enrolments/${order.id}`), problem);
   return [problem.shown, element("div", { class: "buttons" }, more, element("button", { type: "button", class: "danger", onclick: cancel }, words("enrolments.cancel")))];
-}
-
-function trouble() {
-  const shown = element("p", { class: "problem", role: "alert", hidden: true });
-  const say = (text) => {
-    shown.textContent = text;
-    shown.hidden = false;
-  };
-  return { shown, say };
 }
 
 async function act(what, problem) {

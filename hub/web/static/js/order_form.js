@@ -2,6 +2,7 @@
 
 import { get, post } from "./api.js";
 import { element } from "./element.js";
+import { field, trouble } from "./forms.js";
 import { problemWords, words } from "./words.js";
 
 const NAME = /^[a-z0-9_-]{1,64}$/;
@@ -9,7 +10,7 @@ const SUBJECTS_SHOWN = 12;
 
 // `made` gets the order as it was created, with its code.
 export function orderForm({ gateway = "", replace = false, subject = null, made, back }) {
-  const problem = element("p", { class: "problem", role: "alert", hidden: true });
+  const problem = trouble();
   const found = new Map(subject ? [[subject.name, subject.id]] : []);
   const name = element("input", { id: "order-gateway", name: "gateway", required: true, maxlength: 64, autocomplete: "off", autocapitalize: "off", spellcheck: "false", "aria-describedby": "order-gateway-hint", value: gateway });
   const place = element("input", { id: "order-subject", name: "subject", list: "order-subjects", maxlength: 200, autocomplete: "off", "aria-describedby": "order-subject-hint", value: subject?.name ?? "" });
@@ -29,13 +30,12 @@ export function orderForm({ gateway = "", replace = false, subject = null, made,
   });
 
   const say = (text, where) => {
-    problem.textContent = text;
-    problem.hidden = false;
+    problem.say(text);
     where?.focus();
   };
   const send = async (submitted) => {
     submitted.preventDefault();
-    problem.hidden = true;
+    problem.hide();
     const chosen = place.value.trim();
     if (!NAME.test(name.value.trim())) return say(words("enrolments.gateway_wrong"), name);
     if (chosen && !found.has(chosen)) return say(words("enrolments.subject_unknown"), place);
@@ -58,17 +58,13 @@ export function orderForm({ gateway = "", replace = false, subject = null, made,
     field(words("enrolments.note"), note),
     replaces,
     confirms,
-    problem,
+    problem.shown,
     element("div", { class: "buttons" }, submit, element("button", { type: "button", class: "secondary", onclick: back }, words("enrolments.give_up"))),
   );
 }
 
 function label(subject) {
   return subject.address ? `${subject.name}（${subject.address}）` : subject.name;
-}
-
-export function field(title, input, hint = null) {
-  return element("div", { class: "field" }, element("label", { for: input.id }, title), input, hint ? element("small", { id: `${input.id}-hint` }, hint) : "");
 }
 
 function tick(name, on) {
