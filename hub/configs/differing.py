@@ -37,19 +37,19 @@ def differences(desired: Tree, reported: Tree, path: str = "") -> Iterator[Diffe
 
 
 def asked_since(
-    found: Sequence[Difference], reported: Tree, history: Iterable[tuple[datetime, Tree]]
+    found: Sequence[Difference], desired_at: datetime, reported: Tree, before: Iterable[tuple[datetime, Tree]]
 ) -> dict[str, datetime]:
-    """Return since when each difference has been asked for, by path.
+    """Return since when each difference from what has been desired since `desired_at` was asked for, by path.
 
-    `history` holds what was desired and from when on, newest first and beginning with what is desired now; a difference
-    counts from the oldest version of an unbroken run that asks for the same. No more of it is read than is needed.
+    `before` holds what was desired earlier and from when on, newest first; a difference counts from the oldest version
+    of an unbroken run that asks for the same. No more of it is read than is needed.
     """
-    since: dict[str, datetime] = {}
-    open_ones = {each.path: each for each in found}
-    for at, desired in history:
-        before = {each.path: each for each in differences(desired, reported)}
-        open_ones = {path: each for path, each in open_ones.items() if before.get(path) == each}
-        if not open_ones:
+    since = {each.path: desired_at for each in found}
+    unbroken = list(found)
+    for at, desired in before:
+        earlier = {each.path: each for each in differences(desired, reported)}
+        unbroken = [each for each in unbroken if earlier.get(each.path) == each]
+        if not unbroken:
             break
-        since |= dict.fromkeys(open_ones, at)
+        since |= {each.path: at for each in unbroken}
     return since

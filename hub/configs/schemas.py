@@ -150,8 +150,10 @@ class ConfigOut(BaseModel):
 
 
 def _differences(history: Sequence[ConfigVersion], reported: dict[str, Any]) -> list[DifferenceOut]:
-    found = list(differences(tomllib.loads(history[0].content), reported))
-    since = asked_since(found, reported, ((row.created_at, tomllib.loads(row.content)) for row in history))
+    desired, *before = history
+    found = list(differences(tomllib.loads(desired.content), reported))
+    earlier = ((row.created_at, tomllib.loads(row.content)) for row in before)
+    since = asked_since(found, desired.created_at, reported, earlier)
     return [
         DifferenceOut(path=each.path, desired=each.desired, reported=each.reported, since=since[each.path])
         for each in found
