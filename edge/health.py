@@ -30,8 +30,8 @@ class Health:
         self._intake = intake
         self._hub_clock = hub_clock
         self._clock = clock
-        self._wall = clock.now()
-        self._monotonic = clock.monotonic()
+        self._wall, self._wall_at = clock.now(), clock.monotonic()
+        self._monotonic = self._wall_at
         self._cpu_s = time.process_time()
         self._dropped: int | None = None
         self._quarantined: int | None = None
@@ -69,13 +69,14 @@ class Health:
             values["outbox_bytes_per_day"] = (self._outbox.taken_bytes - self._taken_bytes) / passed_s * 86_400
         if (offset_s := self._hub_clock.offset_s) is not None:
             values["clock_offset_s"] = offset_s
-        self._wall, self._monotonic, self._cpu_s = now, monotonic, cpu_s
+        self._monotonic, self._cpu_s = monotonic, cpu_s
         self._taken_bytes = self._outbox.taken_bytes
         return Reading(device=GATEWAY_DEVICE, at=now, values=values)
 
     async def _watch_clock(self) -> None:
-        wall_s = (self._clock.now() - self._wall).total_seconds()
-        step_s = wall_s - (self._clock.monotonic() - self._monotonic)
+        wall, monotonic = self._clock.now(), self._clock.monotonic()
+        step_s = (wall - self._wall).total_seconds() - (monotonic - self._wall_at)
+        self._wall, self._wall_at = wall, monotonic  # what is judged now, so that no step falls between two looks
         if abs(step_s) >= self._config.health.clock_step_s:
             self._hub_clock.forget()
             log.warning("clock_stepped", seconds=round(step_s, 3))

@@ -100,6 +100,24 @@ async def test_a_clock_that_jumps_is_an_event_and_a_clock_that_runs_is_not(tmp_p
         assert len(await box.look()) == 1
 
 
+async def test_a_clock_that_jumps_again_while_the_first_jump_is_reported_is_two_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watched(tmp_path) as box:
+        put = box.intake.put
+
+        async def jumping(report: Report) -> None:
+            await put(report)
+            if isinstance(report.record, Event) and report.record.data["seconds"] == 600:
+                box.clock.step(-86_400)
+
+        monkeypatch.setattr(box.intake, "put", jumping)
+        box.clock.step(600)
+        records = await box.look()
+        records += await box.look()
+        assert [each.data["seconds"] for each in records if isinstance(each, Event)] == [600, -86_400]
+
+
 async def test_a_disk_that_runs_full_begins_and_ends_one_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = 10
     monkeypatch.setattr("edge.health.disk_free", lambda _: free)
